@@ -1,0 +1,1 @@
+"""The slim thing that runs inside one function invocation: one shard of a run, and nothing else."""

@@ -1,0 +1,58 @@
+"""How lengths and counts spread. The draws themselves are made where the workload is made.
+
+`variance` is another way to write `std_dev`; after validation `std_dev` alone counts. Bounds truncate: a value
+outside is drawn again, never moved onto the bound. A plain integer is a `fixed` distribution.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationInfo, model_validator
+
+from orchestrator.config.quantity import Number, Whole, wrong
+from orchestrator.config.section import TolerantSection
+
+
+class Distribution(TolerantSection):
+    """`fixed` always yields `mean`; the others stay within [min, max]."""
+
+    type: Literal["normal", "skew_normal", "lognormal", "uniform", "poisson", "fixed"] = Field(
+        "normal", description="Shape of the spread."
+    )
+    min: Annotated[Whole, Field(ge=0)] = Field(10, description="Smallest value; anything below is drawn again.")
+    max: Annotated[Whole, Field(ge=0)] = Field(1024, description="Largest value; anything above is drawn again.")
+    mean: Annotated[Number, Field(ge=0)] = Field(512.0, description="Mean before truncation.")
+    std_dev: Annotated[Number, Field(ge=0)] = Field(200.0, description="Standard deviation before truncation.")
+    variance: Annotated[Number, Field(ge=0)] | None = Field(None, description="Written instead of `std_dev`.")
+    skew: Number = Field(0.0, description="Skewness, for `skew_normal`.")
+    total_count: Annotated[Whole, Field(ge=1)] | None = Field(
+        None, description="How many values to draw in all, used in turn. Default: one per request."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_number(cls, data: Any) -> Any:
+        if isinstance(data, (int, float)) and not isinstance(data, bool):
+            return {"type": "fixed", "min": data, "max": data, "mean": data, "std_dev": 0}
+        if isinstance(data, dict) and data.get("variance") is not None:
+            if data.get("std_dev") is not None:
+                raise wrong("gives both `std_dev` and `variance`", "keep one of the two")
+            variance = data["variance"]
+            if isinstance(variance, (int, float)) and not isinstance(variance, bool) and variance >= 0:
+                return {**data, "std_dev": math.sqrt(variance)}
+        return data
+
+    @model_validator(mode="after")
+    def _ordered(self, info: ValidationInfo) -> Distribution:
+        if self.type == "fixed":
+            return self
+        if self.min > self.max:
+            raise wrong(f"min ({self.min}) is above max ({self.max})", "min <= mean <= max")
+        return self
+
+    @property
+    def spread(self) -> float:
+        """The standard deviation that counts: none for `fixed`."""
+        return 0.0 if self.type == "fixed" else self.std_dev

@@ -1,0 +1,52 @@
+"""The form every mapping of the config has: frozen, unknown keys refused, null the same as absent.
+
+Refuses to know any particular key. Error texts never carry the input, which may be a secret.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+NOT_YET = " Checked, not run yet: `plan` refuses it."
+
+
+class Section(BaseModel):
+    """A mapping of the config. `renamed` maps former spellings of a key to the present one."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+        validate_default=False,
+        populate_by_name=True,
+        protected_namespaces=(),
+    )
+    renamed: ClassVar[dict[str, str]] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _absent_when_null(cls, data: Any) -> Any:
+        """Templates write `key: null` for whatever they do not use. An unknown key stays, to be refused."""
+        if not isinstance(data, dict):
+            return data
+        named = {cls.renamed.get(key, key) if isinstance(key, str) else key: value for key, value in data.items()}
+        return {key: value for key, value in named.items() if value is not None or not cls.has_key(key)}
+
+    @classmethod
+    def has_key(cls, key: Any) -> bool:
+        return key in cls.keys()
+
+    @classmethod
+    def keys(cls) -> dict[str, str]:
+        """Every key a person may write here -> the attribute that holds it."""
+        own = {field.alias or name: name for name, field in cls.model_fields.items()}
+        return own | {old: own[new] for old, new in cls.renamed.items()}
+
+
+class TolerantSection(Section):
+    """Where inference-perf takes unknown keys in silence: ours says `key_ignored` and goes on."""
+
+    model_config = ConfigDict(extra="ignore")
