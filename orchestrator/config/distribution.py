@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, model_validator
+from pydantic import Field, model_validator
 
 from orchestrator.config.quantity import Number, Whole, wrong
 from orchestrator.config.section import TolerantSection
@@ -19,38 +19,52 @@ class Distribution(TolerantSection):
     """`fixed` always yields `mean`; the others stay within [min, max]."""
 
     type: Literal["normal", "skew_normal", "lognormal", "uniform", "poisson", "fixed"] = Field(
-        "normal", description="Shape of the spread."
+        default="normal", description="Shape of the spread."
     )
-    min: Annotated[Whole, Field(ge=0)] = Field(10, description="Smallest value; anything below is drawn again.")
-    max: Annotated[Whole, Field(ge=0)] = Field(1024, description="Largest value; anything above is drawn again.")
-    mean: Annotated[Number, Field(ge=0)] = Field(512.0, description="Mean before truncation.")
-    std_dev: Annotated[Number, Field(ge=0)] = Field(200.0, description="Standard deviation before truncation.")
-    variance: Annotated[Number, Field(ge=0)] | None = Field(None, description="Written instead of `std_dev`.")
-    skew: Number = Field(0.0, description="Skewness, for `skew_normal`.")
+    min: Annotated[Whole, Field(ge=0)] = Field(default=10, description="Smallest value; anything below is drawn again.")
+    max: Annotated[Whole, Field(ge=0)] = Field(
+        default=1024, description="Largest value; anything above is drawn again."
+    )
+    mean: Annotated[Number, Field(ge=0)] = Field(default=512.0, description="Mean before truncation.")
+    std_dev: Annotated[Number, Field(ge=0)] = Field(default=200.0, description="Standard deviation before truncation.")
+    variance: Annotated[Number, Field(ge=0)] | None = Field(default=None, description="Written instead of `std_dev`.")
+    skew: Number = Field(default=0.0, description="Skewness, for `skew_normal`.")
     total_count: Annotated[Whole, Field(ge=1)] | None = Field(
-        None, description="How many values to draw in all, used in turn. Default: one per request."
+        default=None, description="How many values to draw in all, used in turn. Default: one per request."
     )
 
     @model_validator(mode="before")
     @classmethod
     def _from_number(cls, data: Any) -> Any:
-        if isinstance(data, (int, float)) and not isinstance(data, bool):
+        if isinstance(data, (int, float, str)) and not isinstance(data, bool):
             return {"type": "fixed", "min": data, "max": data, "mean": data, "std_dev": 0}
         if isinstance(data, dict) and data.get("variance") is not None:
-            if data.get("std_dev") is not None:
+            if data.get("std_dev"):
                 raise wrong("gives both `std_dev` and `variance`", "keep one of the two")
-            variance = data["variance"]
-            if isinstance(variance, (int, float)) and not isinstance(variance, bool) and variance >= 0:
-                return {**data, "std_dev": math.sqrt(variance)}
+            try:
+                return {**data, "std_dev": math.sqrt(float(data["variance"]))}
+            except (TypeError, ValueError):
+                return data  # `variance` itself is then refused as no number of 0 or more
         return data
 
     @model_validator(mode="after")
-    def _ordered(self, info: ValidationInfo) -> Distribution:
+    def _ordered(self) -> Distribution:
         if self.type == "fixed":
             return self
         if self.min > self.max:
             raise wrong(f"min ({self.min}) is above max ({self.max})", "min <= mean <= max")
+        if "mean" in self.model_fields_set and self.mean_counts and not self.mean_inside:
+            raise wrong(f"mean ({self.mean:g}) is outside [{self.min}, {self.max}]", "min <= mean <= max")
         return self
+
+    @property
+    def mean_counts(self) -> bool:
+        """`uniform` is defined by its bounds alone."""
+        return self.type != "uniform"
+
+    @property
+    def mean_inside(self) -> bool:
+        return self.min <= self.mean <= self.max
 
     @property
     def spread(self) -> float:

@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from orchestrator.config.quantity import wrong
+
 NOT_YET = " Checked, not run yet: `plan` refuses it."
 
 
@@ -32,18 +34,18 @@ class Section(BaseModel):
         """Templates write `key: null` for whatever they do not use. An unknown key stays, to be refused."""
         if not isinstance(data, dict):
             return data
-        named = {cls.renamed.get(key, key) if isinstance(key, str) else key: value for key, value in data.items()}
-        return {key: value for key, value in named.items() if value is not None or not cls.has_key(key)}
+        known = cls.known_keys()
+        given = {key: value for key, value in data.items() if value is not None or key not in known}
+        for former, present in cls.renamed.items():
+            if former in given and present in given:
+                raise wrong(f"gives both `{present}` and its former name `{former}`", f"keep `{present}`")
+        return {cls.renamed.get(key, key): value for key, value in given.items()}
 
     @classmethod
-    def has_key(cls, key: Any) -> bool:
-        return key in cls.keys()
-
-    @classmethod
-    def keys(cls) -> dict[str, str]:
+    def known_keys(cls) -> dict[str, str]:
         """Every key a person may write here -> the attribute that holds it."""
         own = {field.alias or name: name for name, field in cls.model_fields.items()}
-        return own | {old: own[new] for old, new in cls.renamed.items()}
+        return own | {former: own[present] for former, present in cls.renamed.items()}
 
 
 class TolerantSection(Section):

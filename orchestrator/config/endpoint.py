@@ -1,0 +1,43 @@
+"""One rule for what a base URL means, however it was written.
+
+People paste `http://host:8000`, with a slash, with `/v1`, behind a path, or the whole route. Routes are always made as
+`endpoint_root(base_url) + "/v1/chat/completions"`, so none of these becomes `/v1/v1`.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from orchestrator.config.quantity import wrong
+
+_ROUTE = re.compile(r"/v1(/(chat/completions|completions|models|messages))?$")
+
+
+def endpoint_root(base_url: str) -> str:
+    """The URL that `/v1/...` is appended to: no trailing slash, no `/v1`, path prefix kept.
+
+    >>> endpoint_root("http://127.0.0.1:8100/proxy/team-a/v1/")
+    'http://127.0.0.1:8100/proxy/team-a'
+    """
+    return _ROUTE.sub("", base_url.strip().rstrip("/")).rstrip("/")
+
+
+def checked_base_url(value: str) -> str:
+    """`value` as it stands if requests can be sent there; PydanticCustomError otherwise (never quoting a password)."""
+    example = "for example http://127.0.0.1:8000"
+    value = value.strip()
+    try:
+        parts = urlsplit(value)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise wrong("is not a URL", example) from None
+    if "@" in parts.netloc:
+        raise wrong("holds credentials", "use server.api_key, or a reference in api.headers")
+    if parts.scheme not in ("http", "https"):
+        raise wrong(f"{value!r} is not an http or https URL", f"http://{value}" if "://" not in value else example)
+    if not host or port == 0 or any(character.isspace() for character in value):
+        raise wrong(f"{value!r} names no host and port to call", example)
+    if parts.query or parts.fragment:
+        raise wrong(f"{value!r} has a query or a fragment", "only scheme, host, port and path")
+    return value

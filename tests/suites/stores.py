@@ -1,0 +1,126 @@
+"""Where the store's suite runs: every adapter as a Place, and what its tests share.
+
+An adapter joins with one entry in PLACES: a function from pytest's request to a Place. Adapters that need a server take
+it from a fixture (`request.getfixturevalue`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from function.store.local import LocalStore
+from function.store.memory import MemoryStore
+from function.store.port import Entry, ObjectStore
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """`open` gives a new handle on the same objects each time; the last two are smaller for slow stores."""
+
+    open: Callable[[], ObjectStore]
+    big_bytes: int = 5_000_000
+    model_runs: int = 60
+
+
+def _local_run(request: pytest.FixtureRequest) -> Place:
+    folder: Path = request.getfixturevalue("tmp_path") / "a run"
+    return Place(lambda: LocalStore(folder))
+
+
+def _local_root(request: pytest.FixtureRequest) -> Place:
+    """Handles by turns on the run's folder and on ROOT, as a worker and the orchestrator have them."""
+    root: Path = request.getfixturevalue("tmp_path")
+    turn = itertools.count()
+
+    def turns() -> ObjectStore:
+        return LocalStore(root).at("runs/r1") if next(turn) % 2 else LocalStore(root / "runs" / "r1")
+
+    return Place(turns)
+
+
+def _memory(request: pytest.FixtureRequest) -> Place:
+    store = MemoryStore()
+    return Place(lambda: store.at(""))
+
+
+PLACES: dict[str, Callable[[pytest.FixtureRequest], Place]] = {
+    "local-run": _local_run,
+    "local-root": _local_root,
+    "memory": _memory,
+}
+BETWEEN_PROCESSES = [name for name in PLACES if name != "memory"]
+
+
+def keys(entries: Iterator[Entry]) -> list[str]:
+    return [entry.key for entry in entries]
+
+
+def together(count: int, work: Callable[[int], Any]) -> list[Any]:
+    """Results of `work(i)` from `count` threads that start at the same moment."""
+    barrier = threading.Barrier(count)
+
+    def started(number: int) -> Any:
+        barrier.wait(30)
+        return work(number)
+
+    with ThreadPoolExecutor(count) as threads:
+        return list(threads.map(started, range(count)))
+
+
+@contextlib.contextmanager
+def processes(uri: str, count: int, code: str) -> Iterator[list[subprocess.Popen[str]]]:
+    """Python processes with `store` (opened by `uri`) and `number` (0, 1, ...) at hand, which ran up to `go()` in `code`."""
+    head = (
+        "import sys, json, threading\n"
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "from function.contract.errors import *\n"
+        "from function.store.opening import open_store\n"
+        "store, number = open_store(sys.argv[1]), int(sys.argv[2])\n"
+        "def go():\n    print('ready', flush=True); sys.stdin.readline()\n"
+    )
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", head + code, uri, str(number)],
+            cwd=REPOSITORY,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        for number in range(count)
+    ]
+    try:
+        for process in started:
+            assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        yield started
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+            for pipe in (process.stdin, process.stdout):
+                assert pipe is not None
+                pipe.close()
+
+
+def let_go(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    process.stdin.write("go\n")
+    process.stdin.flush()
+
+
+def answer(process: subprocess.Popen[str]) -> Any:
+    assert process.stdout is not None
+    return json.loads(process.stdout.readline())
