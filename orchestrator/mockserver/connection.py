@@ -27,6 +27,9 @@ class Answering(Protocol):
 
     def client_gone(self) -> None: ...
 
+    def shut(self) -> None:
+        """The server stops; nothing more is written."""
+
 
 class Front(Protocol):
     """What a connection hands its requests to."""
@@ -37,6 +40,9 @@ class Front(Protocol):
     def closed(self, connection: Connection) -> None: ...
 
     def head_complete(self, connection: Connection, request: Request) -> None: ...
+
+    def paused(self, connection: Connection) -> bool:
+        """True when nothing may be taken up now; `connection.advance` is called when it may again."""
 
     def take(self, connection: Connection, request: Request) -> None:
         """Answer this request; `connection.finished` is due in the end."""
@@ -80,17 +86,14 @@ class Connection(asyncio.Protocol):
             raise  # a fault of ours, not of the bytes
         except httptools.HttpParserError as error:
             self._refuse(400, f"not a readable HTTP request: {error}")
-        self._advance()
+        self.advance()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._deaf = True
         answering, self.answering = self.answering, None
         if answering is not None:
             answering.client_gone()
-        left = [*self._waiting, *([self._request] if self._request is not None else [])]
-        self._waiting.clear()
-        self._request = None
-        for request in left:
+        for request in self._leave_waiting():
             self._front.abandoned(request)
         self._front.closed(self)
 
@@ -146,7 +149,23 @@ class Connection(asyncio.Protocol):
     def release(self) -> None:
         self._held = False
         self._steer_reading()
-        self._advance()
+        self.advance()
+
+    def advance(self) -> None:
+        """Takes up what waits, as far as it may be taken up now."""
+        if self._advancing:
+            return
+        self._advancing = True
+        while self._waiting and not (self._busy or self._held or self.transport.is_closing()):
+            if self._front.paused(self):
+                break
+            self._busy = True
+            self._front.take(self, self._waiting.popleft())
+            self._steer_reading()
+        self._advancing = False
+        if self._continue_due and not (self._busy or self._held or self.transport.is_closing()):
+            self._continue_due = False
+            self.transport.write(_CONTINUE)
 
     def reply(self, request: Request, status: int, body: bytes, kind: bytes, more: bytes = b"") -> None:
         """Writes a whole answer. `more` is further header lines, each with its CRLF."""
@@ -160,7 +179,7 @@ class Connection(asyncio.Protocol):
         if not request.keep_alive or (self._deaf and not self._waiting):
             self.drop()
         else:
-            self._advance()
+            self.advance()
 
     def drop(self) -> None:
         """Closes after what was written; a body that was begun is left without its end."""
@@ -168,7 +187,23 @@ class Connection(asyncio.Protocol):
         self.answering = None
         self.transport.close()
 
+    def shut(self) -> list[Request]:
+        """Ends at once, for the server stops; returns the requests nobody had taken up."""
+        self._deaf = True
+        answering, self.answering = self.answering, None
+        if answering is not None:
+            answering.shut()
+        left = self._leave_waiting()
+        self.transport.abort()
+        return left
+
     # ---- inside
+
+    def _leave_waiting(self) -> list[Request]:
+        left = [*self._waiting, *([self._request] if self._request is not None else [])]
+        self._waiting.clear()
+        self._request = None
+        return left
 
     def _check_head(self) -> None:
         if self._request is not None and self._request.head_bytes > MAX_HEAD_BYTES:
@@ -177,7 +212,7 @@ class Connection(asyncio.Protocol):
     def _refuse(self, status: int, message: str) -> None:
         if self._deaf:
             return
-        self._advance()
+        self.advance()
         request = self._request or Request(self.number)
         self._request = None
         self._deaf = True
@@ -188,19 +223,6 @@ class Connection(asyncio.Protocol):
         else:
             self._busy = True
             self._front.refuse(self, request, status, message)
-
-    def _advance(self) -> None:
-        if self._advancing:
-            return
-        self._advancing = True
-        while self._waiting and not (self._busy or self._held or self.transport.is_closing()):
-            self._busy = True
-            self._front.take(self, self._waiting.popleft())
-            self._steer_reading()
-        self._advancing = False
-        if self._continue_due and not (self._busy or self._held or self.transport.is_closing()):
-            self._continue_due = False
-            self.transport.write(_CONTINUE)
 
     def _steer_reading(self) -> None:
         pause = self._held or len(self._waiting) >= MAX_PIPELINED

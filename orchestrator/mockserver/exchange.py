@@ -6,28 +6,25 @@ gets here at all is the desk's.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable
+from typing import Protocol
 
 from orchestrator.mockserver.ask import Ask
 from orchestrator.mockserver.clock import boot_ns
 from orchestrator.mockserver.connection import Connection
 from orchestrator.mockserver.draw import bits
+from orchestrator.mockserver.engine import Engine
 from orchestrator.mockserver.metrics import Finished
 from orchestrator.mockserver.request import Request
 from orchestrator.mockserver.service import Service, service_for
 from orchestrator.mockserver.shapes import Shape
-from orchestrator.mockserver.stream import Stream
-from orchestrator.mockserver.truth import TruthRecord
-from orchestrator.mockserver.whole import Whole
-
-if TYPE_CHECKING:
-    from orchestrator.mockserver.desk import Desk
+from orchestrator.mockserver.truth import AnswerPart
 
 _REASONS = {"client_gone": "abort", "open": "abort", "cut": "error", "error_event": "error", "zombie": "error"}
 
 
 class Player(Protocol):
-    """Writes an answer. `token_ns` are the boot times of the tokens made so far, `written` how many were sent."""
+    """Writes an answer. `token_ns` are the boot times of the tokens made so far; each is one token of every choice."""
 
     token_ns: list[int]
 
@@ -42,34 +39,50 @@ class Player(Protocol):
 
 
 class Exchange:
-    """From taking a request up until its last byte. Calls desk.over exactly once."""
+    """From taking a request up until its last byte. `record` is called exactly once, with (request, outcome, part)."""
 
-    def __init__(self, desk: Desk, connection: Connection, request: Request, ask: Ask) -> None:
-        self.desk, self.connection, self.request, self.ask = desk, connection, request, ask
-        self.cached_tokens = 0
-        self.fault_step = ask.tokens // 2
-        self.player: Player = Stream(self) if ask.stream else Whole(self)
+    def __init__(
+        self,
+        engine: Engine,
+        connection: Connection,
+        request: Request,
+        ask: Ask,
+        record: Callable[[Request, str, AnswerPart], None],
+    ) -> None:
+        self.engine, self.connection, self.request, self.ask = engine, connection, request, ask
+        self.player: Player
+        self._record = record
+        self._cached_tokens = 0
         self._started: int | None = None
         self._over = False
 
+    def enter(self, player: Player) -> None:
+        """Into the queue, or straight into a slot."""
+        self.player = player
+        self.connection.answering = self
+        player.head()
+        self.engine.enter(self, self.engine.timer.engine(self.request.ready_boot))
+
     def begin(self, start: int) -> None:
         """It has its slot from this engine time on."""
-        desk, ask = self.desk, self.ask
+        engine, ask, request = self.engine, self.ask, self.request
         self._started = boot_ns()
-        self.cached_tokens = 0 if desk.prefix is None else desk.prefix.take(ask.prompt_words)
-        desk.meter.admitted(ask.prompt_tokens, self.cached_tokens, desk.prefix is not None)
-        share = self.cached_tokens / ask.prompt_tokens
-        service = service_for(desk.config, self.request.key, desk.since_first_s(self._started), share)
-        answer_id = f"{bits(desk.config.seed, self.request.key, 'answer'):016x}"
-        shape = Shape(ask, desk.config, answer_id, self.request.arrival_wall // 1_000_000_000, self.cached_tokens)
-        self.player.begin(service, shape, start)
+        self._cached_tokens = engine.compute_prompt(ask)
+        share = self._cached_tokens / ask.prompt_tokens
+        service = service_for(engine.config, request.key, engine.since_first_s(self._started), share)
+        answer_id = f"{bits(engine.config.seed, request.key, 'answer'):016x}"
+        created = request.arrival_wall // 1_000_000_000
+        self.player.begin(service, Shape(ask, engine.config, answer_id, created, self._cached_tokens), start)
+
+    def tokens_made(self) -> int:
+        return len(self.player.token_ns) * self.ask.choices
 
     def free_slot(self) -> None:
         """The engine is done with it, though the connection may not be."""
-        self.desk.leave(self)
+        self.engine.leave(self)
 
     def end(self, outcome: str) -> None:
-        """The answer's last byte is written (or the connection given up): record it, and free everything."""
+        """The answer's last byte is written, or the server gives the connection up: record it and free everything."""
         self._close(outcome)
         if outcome in ("cut", "zombie"):
             self.connection.drop()
@@ -87,29 +100,26 @@ class Exchange:
         if self._over:
             return
         self._over = True
-        end = boot_ns()
         self.player.stop()
-        desk, request = self.desk, self.request
+        self._record(self.request, outcome, self._part(outcome))
         reason = _REASONS.get(outcome, self.ask.finish)
-        over = Finished(reason, request.arrival_boot, self._started, self.player.token_ns, self.ask.choices)
-        desk.meter.finished(self.ask.prompt_tokens, over)
-        desk.record(request, self._record(outcome, end))
-        desk.over(self)
+        over = Finished(reason, self.request.arrival_boot, self._started, self.player.token_ns, self.ask.choices)
+        self.engine.meter.finished(self.ask.prompt_tokens, over)
+        self.engine.leave(self)
 
-    def _record(self, outcome: str, end: int) -> TruthRecord:
-        request, ask, choices = self.request, self.ask, self.ask.choices
-        arrival = request.arrival_boot
+    def _part(self, outcome: str) -> AnswerPart:
+        ask, arrival = self.ask, self.request.arrival_boot
         offsets = [t - arrival for t in self.player.token_ns] if ask.stream else []
-        if choices > 1:
-            offsets = [offset for offset in offsets for _ in range(choices)]
-        whole = ask.tokens * choices if outcome == "done" else 0
-        return self.desk.blank_record(request, outcome, end)(
+        if ask.choices > 1:
+            offsets = [offset for offset in offsets for _ in range(ask.choices)]
+        whole = ask.tokens * ask.choices if outcome == "done" else 0
+        return AnswerPart(
             stream=ask.stream,
             model=ask.model,
             prompt_tokens=ask.prompt_tokens,
-            cached_tokens=self.cached_tokens,
+            cached_tokens=self._cached_tokens,
             asked_tokens=ask.asked_tokens,
             output_tokens=len(offsets) if ask.stream else whole,
-            queue_ns=None if self._started is None else max(0, self._started - request.ready_boot),
+            queue_ns=None if self._started is None else max(0, self._started - self.request.ready_boot),
             token_offset_ns=offsets,
         )

@@ -83,11 +83,11 @@ class Shape:
     def answer_id(self) -> str:
         return self._id
 
-    def uniform_from(self, step: int) -> int:
-        """The first step after `step` whose event is of another kind: up to it, events differ in their word only."""
+    def uniform_until(self, step: int) -> int:
+        """The first step at or after `step` that differs from its predecessor in more than the word."""
         last = self._ask.tokens - 1
         marks = (1, 2, last) if self._tools else (self._reasoning, last)
-        return min((mark for mark in marks if mark > step), default=last)
+        return min(mark for mark in (*marks, last) if mark >= step)
 
     def opening(self) -> list[bytes]:
         """What precedes the first token: one role-only chunk per choice of a chat."""

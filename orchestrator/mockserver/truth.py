@@ -12,8 +12,11 @@ import threading
 from hashlib import sha256
 from pathlib import Path
 from queue import SimpleQueue
+from typing import TypedDict
 
 import msgspec
+
+from orchestrator.mockserver.request import Request
 
 FLUSH_S = 0.1
 HASHED_AT_ONCE = 65_536
@@ -62,6 +65,53 @@ class TruthRecord(msgspec.Struct, frozen=True, kw_only=True):
     def token_wall_ns(self) -> list[int]:
         """The token times on the wall clock, as it stood at the arrival."""
         return [(self.arrival_ns or 0) + offset for offset in self.token_offset_ns]
+
+
+class AnswerPart(TypedDict):
+    """The part of a record that only a completion which reached the engine has."""
+
+    stream: bool | None
+    model: str | None
+    prompt_tokens: int
+    cached_tokens: int
+    asked_tokens: int
+    output_tokens: int
+    queue_ns: int | None
+    token_offset_ns: list[int]
+
+
+NO_ANSWER = AnswerPart(
+    stream=None,
+    model=None,
+    prompt_tokens=0,
+    cached_tokens=0,
+    asked_tokens=0,
+    output_tokens=0,
+    queue_ns=None,
+    token_offset_ns=[],
+)
+
+
+def record_of(request: Request, outcome: str, end_boot: int, part: AnswerPart = NO_ANSWER) -> TruthRecord:
+    """The record of a request that is over at boot time `end_boot`."""
+    whole = request.arrival_boot > 0
+    return TruthRecord(
+        arrival=request.number,
+        id=request.request_id,
+        connection=request.connection,
+        method=request.method,
+        path=request.path,
+        first_byte_ns=request.first_byte_wall,
+        first_byte_boot_ns=request.first_byte_boot,
+        arrival_ns=request.arrival_wall if whole else None,
+        arrival_boot_ns=request.arrival_boot if whole else None,
+        status=request.status,
+        fault=request.fault,
+        outcome=outcome,
+        end_offset_ns=end_boot - (request.arrival_boot if whole else request.first_byte_boot),
+        body_bytes=request.body_bytes,
+        **part,
+    )
 
 
 def read_truth(path: Path) -> list[TruthRecord]:

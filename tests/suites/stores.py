@@ -83,7 +83,7 @@ def together(count: int, work: Callable[[int], Any]) -> list[Any]:
 
 @contextlib.contextmanager
 def processes(uri: str, count: int, code: str) -> Iterator[list[subprocess.Popen[str]]]:
-    """Python processes with `store` (opened by `uri`) and `number` (0, 1, ...) at hand, which ran up to `go()` in `code`."""
+    """Python processes that ran `code` up to its `go()`; it has `store` (opened by `uri`) and `number` (0, 1, ...)."""
     head = (
         "import sys, json, threading\n"
         "from concurrent.futures import ThreadPoolExecutor\n"

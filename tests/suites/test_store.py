@@ -1,4 +1,4 @@
-"""The behaviour every object store has, seen by one caller at a time. Races: test_store_races.py; a model: test_store_model.py."""
+"""The behaviour every object store has, seen by one caller at a time (test_store_races.py: by many)."""
 
 from __future__ import annotations
 
