@@ -1,4 +1,4 @@
-"""The object store in a directory: one file per object, for processes of one machine (or of one shared file system).
+"""The object store in a directory: one file per object, for the processes of one machine.
 
 Files are never changed in place. A body is written beside and then linked (`create`) or renamed (`put`, `replace`), so
 a reader sees a whole object or none. What must be excluded happens under one lock per run: a `replace` that was
@@ -6,8 +6,8 @@ prepared before a `put` and lands after it would undo it. A stopped holder of th
 did not wait for it any longer; who must not be undone reads back (abort does).
 
 Nothing is fsynced: a killed process loses nothing it had been told was stored, since the kernel has the pages. Only a
-machine that loses power does, and the run dies with it; a sync would cost 0.4 ms a write here (against 0.01 ms) and
-10 ms on a plain disk.
+machine that loses power does, and the run dies with it; a sync made a write 0.4 ms instead of 0.01 ms where it was
+measured, on a fast virtual disk.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import secrets
 import stat
 import time
 from collections.abc import Callable, Iterator
@@ -42,6 +41,9 @@ class LocalStore:
     Lock and drafts of `runs/<id>/...`, counted from `root`, lie in `root/runs/<id>/.store/`; those of every other key
     in `root/.store/`. So a handle on ROOT and one on a run's folder share them. That needs one of these two as `root`:
     look deeper with `at` (or `folder`), which keeps them, not by opening a store there.
+
+    A listing shows all that lay there all the time, but for one case: on tmpfs, of a folder with more than about 1,000
+    objects, it can miss those overwritten during it (15 of 3,000 at 30,000 puts/s; none of 900; none on ext4).
     """
 
     __slots__ = ("_below", "_root")
@@ -184,7 +186,7 @@ def _mapped(verb: str, path: str) -> Iterator[None]:
 @contextmanager
 def _draft(own: str, body: bytes) -> Iterator[str]:
     """The body in a new file in the folder `own`; gone afterwards, unless it was renamed."""
-    path = os.path.join(own, f"draft-{secrets.token_hex(8)}")
+    path = os.path.join(own, f"draft-{os.urandom(8).hex()}")
     try:
         try:
             _write_new(path, body)

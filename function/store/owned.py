@@ -29,11 +29,21 @@ def create_or_read(store: ObjectStore, key: str, body: bytes) -> Blob:
 
 
 def replace_owned(store: ObjectStore, key: str, body: bytes, version: str) -> Stored | None:
-    """Replace `key`; None when the object there is not ours afterwards. Raises StoreError when that is unknown."""
+    """Replace `key`; None when somebody else's object is there afterwards, or none. Raises StoreError when unknown.
+
+    Unknown also means: the old object is still there, and a write that timed out may land yet.
+    """
     try:
         return store.replace(key, body, version)
     except StoreDenied:
         raise
-    except (VersionMismatch, StoreError):
-        found = store.get(key)
-        return found.stored if found.body == body else None
+    except StoreError as error:
+        try:
+            found = store.get(key)
+        except NotFound:
+            return None
+        if found.body == body:
+            return found.stored
+        if found.stored.version == version and not isinstance(error, VersionMismatch):
+            raise
+        return None

@@ -1,7 +1,7 @@
 """The object store port: the only medium of coordination between orchestrator and workers.
 
 Synchronous and safe to call from several threads. A call blocks; nothing here may be called from an event loop that
-times requests. Every adapter passes tests/suites/test_store.py. Times are unix ns on the *store's* clock.
+times requests. Every adapter passes tests/suites/test_store*.py. Times are unix ns on the *store's* clock.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Entry:
 
 
 class ObjectStore(Protocol):
-    """Keys are relative, `/`-separated, never start with `/` or `.`, and never hold `..`."""
+    """Keys are relative, `/`-separated, without empty or dotted components (function/store/key.py has the rule)."""
 
     @property
     def uri(self) -> str:

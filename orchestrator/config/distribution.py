@@ -7,7 +7,7 @@ outside is drawn again, never moved onto the bound. A plain integer is a `fixed`
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -17,6 +17,8 @@ from orchestrator.config.section import TolerantSection
 
 class Distribution(TolerantSection):
     """`fixed` always yields `mean`; the others stay within [min, max]."""
+
+    short_forms: ClassVar[tuple[dict[str, Any], ...]] = ({"type": "integer", "minimum": 0},)
 
     type: Literal["normal", "skew_normal", "lognormal", "uniform", "poisson", "fixed"] = Field(
         default="normal", description="Shape of the spread."

@@ -19,6 +19,18 @@ from orchestrator.config.yaml_text import dotted
 from orchestrator.outcome import Problem
 
 Kind = Literal["section", "list", "map", "value"]
+Path = tuple[str | int, ...]
+
+
+OTHER_NAMES = {
+    **dict.fromkeys(("qps", "rps", "request_rate", "requests_per_second"), "load.stages[].rate"),
+    **dict.fromkeys(("concurrency", "users"), "load.stages[].concurrency_level"),
+    **dict.fromkeys(("url", "endpoint", "host", "api_base"), "server.base_url"),
+    **dict.fromkeys(("temperature", "top_p", "stop", "max_tokens"), "api.extra_body"),
+    "model": "server.model_name",
+    "seed": "load.base_seed",
+    "timeout": "load.request_timeout",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +45,7 @@ class Shape:
 class Stray:
     """A key nobody knows. `meant` is the dotted place it seems to be meant for, "" when nothing comes close."""
 
+    path: Path
     problem: Problem
     meant: str = ""
 
@@ -59,7 +72,7 @@ def _shape(annotation: Any) -> Shape:
     return Shape("value")
 
 
-def strays(tree: Any, model: type[Section], root: type[Section], path: tuple[str | int, ...] = ()) -> Iterator[Stray]:
+def strays(tree: Any, model: type[Section], root: type[Section], path: Path = ()) -> Iterator[Stray]:
     """Every key under `tree` that `model` does not know. Values of another form than expected are left to types."""
     if not isinstance(tree, dict):
         return
@@ -84,34 +97,37 @@ def strays(tree: Any, model: type[Section], root: type[Section], path: tuple[str
                 yield from strays(item, shape.model, root, (*here, name))
 
 
-def _stray(path: tuple[str | int, ...], model: type[Section], root: type[Section]) -> Stray:
+def _stray(path: Path, model: type[Section], root: type[Section]) -> Stray:
     key, parent = str(path[-1]), dotted(path[:-1])
     if issubclass(model, TolerantSection):
         meant = nearest(key, model.known_keys())
         hint = f"did you mean {meant}?" if meant else "known here: " + ", ".join(sorted(model.known_keys()))
         message = f"`{key}` is no key of `{parent}` and is ignored"
-        return Stray(Problem("key_ignored", message, dotted(path), hint, severity="warning"))
+        return Stray(path, Problem("key_ignored", message, dotted(path), hint, severity="warning"))
     where = f"`{parent}`" if parent else "the top level"
     if parent and key in root.known_keys():
         message = f"`{key}` is a top-level section, it does not belong under {where}"
-        return Stray(Problem("unknown_key", message, dotted(path), f"move `{key}:` to the left margin"), key)
+        return Stray(path, Problem("unknown_key", message, dotted(path), f"move `{key}:` to the left margin"), key)
     typo = clearly(key, model.known_keys())
     place = None if typo else _home(key, path, root)
     if place:
         message = f"`{key}` is no key of {where}; it belongs at `{place}`"
-        return Stray(Problem("unknown_key", message, dotted(path), f"move it to `{place}`"), place)
+        return Stray(path, Problem("unknown_key", message, dotted(path), f"move it to `{place}`"), place)
     typo = typo or nearest(key, model.known_keys())
     if typo:
         full = f"{parent}.{typo}" if parent else typo
         message = f"`{key}` is no key of {where}; did you mean `{typo}`?"
-        return Stray(Problem("unknown_key", message, dotted(path), f"write `{full}`"), full)
+        return Stray(path, Problem("unknown_key", message, dotted(path), f"write `{full}`"), full)
     hint = "known here: " + ", ".join(sorted(model.known_keys()))
-    return Stray(Problem("unknown_key", f"`{key}` is no key of {where}", dotted(path), hint))
+    return Stray(path, Problem("unknown_key", f"`{key}` is no key of {where}", dotted(path), hint))
 
 
-def _home(key: str, path: tuple[str | int, ...], root: type[Section]) -> str | None:
-    """Where a key of this name exists: below the same parent if it can be, else in the same section, else the highest."""
+def _home(key: str, path: Path, root: type[Section]) -> str | None:
+    """Where a key of this name exists: below the same parent if it can be, else in the same section, else topmost."""
     parent = dotted(tuple(step for step in path[:-1] if isinstance(step, str)))
+
+    if key in OTHER_NAMES:
+        return OTHER_NAMES[key]
 
     def closeness(place: str) -> tuple[bool, bool, int]:
         plain = place.replace("[]", "")
@@ -133,3 +149,15 @@ def places(model: type[Section], prefix: str = "", depth: int = 6) -> tuple[str,
             inner = {"section": ".", "list": "[].", "map": ".<name>."}[shape.kind]
             found.extend(places(shape.model, prefix + key + inner, depth - 1))
     return tuple(found)
+
+
+def without(tree: Any, path: Path) -> Any:
+    """`tree` without the key at `path`."""
+    step, rest = path[0], path[1:]
+    if isinstance(tree, list) and not rest:
+        return [item for index, item in enumerate(tree) if index != step]
+    if isinstance(tree, list):
+        return [without(item, rest) if index == step else item for index, item in enumerate(tree)]
+    if not rest:
+        return {key: item for key, item in tree.items() if key != step}
+    return {key: without(item, rest) if key == step else item for key, item in tree.items()}

@@ -5,11 +5,11 @@ Rates are per second over all lanes. Which keys go together is checked in `load_
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from orchestrator.config.quantity import Count, Number, PositiveSeconds, Rate, Seconds, Whole
+from orchestrator.config.quantity import SECONDS_SCHEMA, Count, Number, PositiveSeconds, Rate, Seconds, Whole
 from orchestrator.config.replay import Trace
 from orchestrator.config.section import NOT_YET, Section
 
@@ -99,7 +99,9 @@ class AdapterShare(Section):
 
 
 class Timeouts(Section):
-    """A number alone is `total`."""
+    """A duration alone is `total`."""
+
+    short_forms: ClassVar[tuple[dict[str, Any], ...]] = (SECONDS_SCHEMA,)
 
     connect: PositiveSeconds | None = Field(default=10.0, description="DNS, TCP and TLS.")
     first_token: PositiveSeconds | None = Field(

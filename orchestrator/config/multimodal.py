@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -16,6 +16,8 @@ Weight = Annotated[Number, Field(gt=0)]
 
 class Resolution(Section):
     """Pixels; `4k`, `1080p`, `720p` or `360p` for short."""
+
+    short_forms: ClassVar[tuple[dict[str, Any], ...]] = ({"enum": list(PRESETS)},)
 
     height: Count = Field(description="Pixels.")
     width: Count = Field(description="Pixels.")
@@ -51,13 +53,13 @@ class WeightedDuration(Section):
     weight: Weight = Field(default=1.0, description="Relative frequency.")
 
 
-def _listed(key: str) -> Any:
+def _listed(key: str, one: Any, many: Any) -> Any:
     """One thing stands for a list of that one thing."""
 
     def convert(data: Any) -> Any:
         return data if isinstance(data, (list, tuple)) else [{key: data}]
 
-    return BeforeValidator(convert, json_schema_input_type=Any)
+    return BeforeValidator(convert, json_schema_input_type=one | tuple[many, ...])
 
 
 def insertion_point(value: Any) -> Any:
@@ -68,7 +70,7 @@ def insertion_point(value: Any) -> Any:
     return Distribution.model_validate(value)
 
 
-InsertionPoint = Annotated[Any, BeforeValidator(insertion_point)]
+InsertionPoint = Annotated[Any, BeforeValidator(insertion_point, json_schema_input_type=float | Distribution)]
 
 
 class Media(Section):
@@ -81,23 +83,23 @@ class Media(Section):
 
 
 class Images(Media):
-    resolutions: Annotated[tuple[WeightedResolution, ...], _listed("resolution")] | None = Field(
-        default=None, description="One resolution, or a weighted list."
-    )
+    resolutions: (
+        Annotated[tuple[WeightedResolution, ...], _listed("resolution", Resolution, WeightedResolution)] | None
+    ) = Field(default=None, description="One resolution, or a weighted list.")
     representation: Literal["png", "jpeg", "webp"] = Field(default="png", description="Encoding.")
 
 
 class Videos(Media):
-    profiles: Annotated[tuple[WeightedVideoProfile, ...], _listed("profile")] | None = Field(
-        default=None, description="One profile, or a weighted list."
-    )
+    profiles: (
+        Annotated[tuple[WeightedVideoProfile, ...], _listed("profile", VideoProfile, WeightedVideoProfile)] | None
+    ) = Field(default=None, description="One profile, or a weighted list.")
     representation: Literal["mp4", "png_frames", "jpeg_frames"] = Field(default="mp4", description="Encoding.")
 
 
 class Audio(Media):
-    durations: Annotated[tuple[WeightedDuration, ...], _listed("duration")] | None = Field(
-        default=None, description="One length, or a weighted list."
-    )
+    durations: (
+        Annotated[tuple[WeightedDuration, ...], _listed("duration", PositiveSeconds, WeightedDuration)] | None
+    ) = Field(default=None, description="One length, or a weighted list.")
 
 
 class Multimodal(Section):

@@ -34,12 +34,13 @@ def apply(tree: Tree, assignments: Sequence[str], root: type[Section]) -> tuple[
         path, equals, text = assignment.partition("=")
         try:
             if not equals or not path.strip():
+                path = "an argument"  # not quoted: it may hold a secret
                 raise _Refused("is not of the form key.path=value", _FORM)
             steps = path.strip().split(".")
             _check(steps, root)
             result = _assigned(result, steps, _value(path, text), [])
         except _Refused as refusal:
-            problems.append(Problem("set", f"{path.strip()}: {refusal.message}", "--set", refusal.hint))
+            problems.append(Problem("set_refused", f"{path.strip()}: {refusal.message}", "--set", refusal.hint))
     return result, problems
 
 
@@ -54,23 +55,21 @@ def _check(steps: list[str], root: type[Section]) -> None:
     """Every step must be a key that exists, or a number where a list stands."""
     shape = Shape("section", root)
     for depth, step in enumerate(steps):
-        before = ".".join(steps[:depth])
-        if shape.kind == "list":
-            if not step.isdigit():
-                raise _Refused(f"`{before}` is a list: `{step}` is no place in it", f"{before}.0 is its first")
-            shape = Shape("section", shape.model) if shape.model else Shape("value")
-        elif shape.kind == "map":
-            if shape.model is None:
+        before, model = ".".join(steps[:depth]), shape.model
+        if shape.kind == "list" and not step.isdigit():
+            raise _Refused(f"`{before}` is a list: `{step}` is no place in it", f"{before}.0 is its first")
+        if shape.kind in ("list", "map"):
+            if shape.kind == "map" and model is None:
                 return  # free below here
-            shape = Shape("section", shape.model)
-        elif shape.model is None:
+            shape = Shape("section", model) if model else Shape("value")
+        elif model is None:
             raise _Refused(f"`{before}` is a single value and has no key `{step}`", f"--set {before}=...")
-        elif step in shape.model.known_keys():
-            shape = shape_of(shape.model, step)
-        elif issubclass(shape.model, TolerantSection):
+        elif step in model.known_keys():
+            shape = shape_of(model, step)
+        elif issubclass(model, TolerantSection):
             return
         else:
-            raise _Refused(*_unknown(step, before, shape.model))
+            raise _Refused(*_unknown(step, before, model))
 
 
 def _unknown(step: str, before: str, model: type[Section]) -> tuple[str, str]:
@@ -92,7 +91,9 @@ def _assigned(node: Any, steps: list[str], value: Any, done: list[str]) -> Any:
     if isinstance(node, list):
         index = int(step) if step.isdigit() else -1
         if not 0 <= index <= len(node):
-            raise _Refused(f"`{here}` has {len(node)} items, no place {step}", f"0 to {len(node)} (the last appends)")
+            raise _Refused(
+                f"`{here}` has {len(node)} items: there is no place {step}", f"0 to {len(node)} (the last appends)"
+            )
         item = node[index] if index < len(node) else None
         return [*node[:index], _assigned(item, rest, value, [*done, step]), *node[index + 1 :]]
     if isinstance(node, dict):

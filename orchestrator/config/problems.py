@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
@@ -37,14 +38,33 @@ _BOUNDS = {
 }
 
 
-def problems_of(error: ValidationError, tree: Any, prefix: Path) -> Iterator[Problem]:
-    """One problem per place. `tree` is the whole config as written, `prefix` where the validated piece lies in it."""
-    seen: set[str] = set()
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A problem, and the place to leave out if the rest is to be read without it."""
+
+    problem: Problem
+    leave_out: Path
+
+
+def refusals(error: ValidationError, tree: Any, prefix: Path) -> Iterator[Refusal]:
+    """One per place. `tree` is the whole config as written, `prefix` where the validated piece lies in it."""
+    seen: set[Path] = set()
     for detail in error.errors(include_url=False):
         path = written(prefix + detail["loc"], tree)
-        if dotted(path) not in seen:
-            seen.add(dotted(path))
-            yield _problem(path, detail["type"], detail.get("ctx", {}), detail.get("input"), detail["msg"])
+        if path in seen:
+            continue
+        seen.add(path)
+        problem = _problem(path, detail["type"], detail.get("ctx", {}), detail.get("input"), detail["msg"])
+        yield Refusal(problem, _rest_without(path, detail["type"]))
+
+
+def _rest_without(path: Path, kind: str) -> Path:
+    """A mapping that lacks a key goes whole; so does a list with a bad item, lest the others change their places."""
+    if kind == "missing":
+        path = path[:-1]
+    while isinstance(path[-1], int):
+        path = path[:-1]
+    return path
 
 
 def written(location: Path, tree: Any) -> Path:

@@ -96,7 +96,7 @@ def parse_rate_or_auto(value: Any) -> float | Auto:
     return number
 
 
-_SECONDS_SCHEMA: dict[str, Any] = {
+SECONDS_SCHEMA: dict[str, Any] = {
     "anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": _DURATION_PATTERN}],
     "examples": ["90s", "500ms", "10m"],
 }
@@ -112,11 +112,9 @@ Whole = Annotated[int, BeforeValidator(plain_number)]
 Count = Annotated[int, BeforeValidator(plain_number), Field(ge=1)]
 Share = Annotated[float, BeforeValidator(plain_number), Field(ge=0, le=1)]
 Rate = Annotated[float, BeforeValidator(plain_number), Field(ge=0, lt=1e9)]
-Seconds = Annotated[float, BeforeValidator(parse_seconds), WithJsonSchema(_SECONDS_SCHEMA)]
-PositiveSeconds = Annotated[float, BeforeValidator(parse_positive_seconds), WithJsonSchema(_SECONDS_SCHEMA)]
-SecondsOrAuto = Annotated[
-    float | Auto, PlainValidator(parse_seconds_or_auto), WithJsonSchema(_or_auto(_SECONDS_SCHEMA))
-]
+Seconds = Annotated[float, BeforeValidator(parse_seconds), WithJsonSchema(SECONDS_SCHEMA)]
+PositiveSeconds = Annotated[float, BeforeValidator(parse_positive_seconds), WithJsonSchema(SECONDS_SCHEMA)]
+SecondsOrAuto = Annotated[float | Auto, PlainValidator(parse_seconds_or_auto), WithJsonSchema(_or_auto(SECONDS_SCHEMA))]
 CountOrAuto = Annotated[
     int | Auto, PlainValidator(parse_count_or_auto), WithJsonSchema(_or_auto({"type": "integer", "minimum": 1}))
 ]

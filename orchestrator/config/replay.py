@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from orchestrator.config.distribution import Distribution
-from orchestrator.config.multimodal import Multimodal
+from orchestrator.config.multimodal import InsertionPoint, Multimodal
 from orchestrator.config.quantity import Count, Number, Whole, wrong
 from orchestrator.config.section import Section
 
@@ -148,6 +148,6 @@ class VisionArena(Section):
     hf_data_files: str | None = Field(default=None, description="Glob of files to load.")
     num_rows: Count = Field(default=1000, description="Rows kept in memory.")
     max_images_per_request: Count = Field(default=1, description="Images a request may carry.")
-    insertion_point: Any = Field(
+    insertion_point: InsertionPoint = Field(
         default=0.0, description="Place of the images in the text: 0.0 before it, 1.0 after it."
     )

@@ -15,7 +15,8 @@ from orchestrator.config.quantity import wrong
 REFERENCES = ("env", "aws_secret", "gcp_secret")
 _HINT = "{env: NAME}, {aws_secret: ARN} or {gcp_secret: NAME}"
 _SENSITIVE = frozenset(
-    "auth authorization apikey cookie cookies credential credentials key passwd password secret token".split()
+    {"auth", "authorization", "apikey", "cookie", "cookies", "credential", "credentials", "key", "passwd"}
+    | {"password", "secret", "token"}
 )
 _HARMLESS = frozenset({"idempotency-key"})
 
@@ -46,10 +47,10 @@ def parse_secret(value: Any) -> Secret:
         if not value or not value.isprintable():
             raise wrong("is empty or holds control characters (a line break?)", _HINT)
         return Secret("literal", literal=SecretStr(value))
-    if isinstance(value, bool) or not isinstance(value, (dict, int, float)):
-        raise wrong("is neither text nor a reference to a secret", _HINT)
+    if isinstance(value, (int, float)):
+        raise wrong("is not text to YAML", f"put it in quotes, or write {_HINT}")
     if not isinstance(value, dict):
-        return Secret("literal", literal=SecretStr(str(value)))
+        raise wrong("is neither text nor a reference to a secret", _HINT)
     given = {key: name for key, name in value.items() if name is not None}
     if len(given) != 1 or next(iter(given)) not in REFERENCES:
         raise wrong("is not a reference to one secret", _HINT)

@@ -15,7 +15,11 @@ NOT_YET = " Checked, not run yet: `plan` refuses it."
 
 
 class Section(BaseModel):
-    """A mapping of the config. `renamed` maps former spellings of a key to the present one."""
+    """A mapping of the config.
+
+    `renamed` maps former spellings of a key to the present one; `short_forms` are the JSON Schemas of what may be
+    written in place of the mapping.
+    """
 
     model_config = ConfigDict(
         frozen=True,
@@ -27,6 +31,7 @@ class Section(BaseModel):
         protected_namespaces=(),
     )
     renamed: ClassVar[dict[str, str]] = {}
+    short_forms: ClassVar[tuple[dict[str, Any], ...]] = ()
 
     @model_validator(mode="before")
     @classmethod

@@ -23,12 +23,11 @@ _TIMESTAMP = "tag:yaml.org,2002:timestamp"
 class _Loader(yaml.SafeLoader):
     """SafeLoader without dates, with exponents that need no dot."""
 
-    yaml_implicit_resolvers = {
-        first: [(tag, pattern) for tag, pattern in resolvers if tag != _TIMESTAMP]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
 
-
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != _TIMESTAMP]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9][0-9]*[eE][-+]?[0-9]+$"), list("-+0123456789")
 )
@@ -43,7 +42,7 @@ def parse(text: str | bytes, source: str) -> tuple[Any, list[Problem]]:
         problems = list(_doubtful_keys(node, ()))
         value = None if node is None else loader.construct_document(node)
     except yaml.YAMLError as error:
-        raise ConfigInvalid(source, [_unreadable(error, source)]) from None
+        raise ConfigInvalid(source, [_unreadable(error, source, text)]) from None
     except (ValueError, RecursionError):  # `!!int x`; thousands of brackets
         raise ConfigInvalid(source, [Problem("yaml", f"{source} is not YAML that can be read")]) from None
     finally:
@@ -68,10 +67,13 @@ def dump(tree: Tree) -> str:
     return str(yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, default_flow_style=False, width=120))
 
 
-def _unreadable(error: yaml.YAMLError, source: str) -> Problem:
+def _unreadable(error: yaml.YAMLError, source: str, text: str | bytes) -> Problem:
     hint = "indent with spaces; quote texts that hold `: `, ` #` or begin with one of @ ` * & ! % { ["
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         mark = error.problem_mark
+        lines = (text if isinstance(text, str) else text.decode("utf-8", "replace")).split("\n")
+        if mark.line < len(lines) and "${" in lines[mark.line]:
+            hint = 'inside {...} and [...] a variable must be quoted: "${NAME}"'
         what = f"{error.problem}, {error.context}" if error.context else f"{error.problem}"
         return Problem("yaml", f"{source}, line {mark.line + 1}, column {mark.column + 1}: {what}", hint=hint)
     if isinstance(error, yaml.reader.ReaderError):

@@ -1,4 +1,4 @@
-"""The orchestrator's two clocks: one that never stands still while the machine sleeps, and the store's time on top of it.
+"""The orchestrator's two clocks: one that does not stand still while the machine sleeps, and the store's time.
 
 Leases are judged by `boot_ns`. What workers are told in unix time is read from a `StoreClock`: anchored once to the
 wall and moved by the boot clock, so a step of the wall clock in mid-run moves no boundary.
@@ -42,8 +42,8 @@ class StoreClock:
 def store_clock(stored: Stored, asked_ns: int, answered_ns: int) -> StoreClock:
     """From one write of our own, asked and answered at these boot times.
 
-    The store's stamp bounds the offset between its clock and our wall to [stamp - answered, stamp + resolution - asked];
-    the value nearest to zero in there is believed (a machine with a time service beats the middle of a coarse stamp).
+    The stamp bounds how far its clock is ahead of our wall: [stamp - answered, stamp + resolution - asked]. The
+    value nearest to zero in there is believed (a machine with a time service beats the middle of a coarse stamp).
     """
     wall_ns = time.time_ns() - boot_ns()
     low = stored.stamp_ns - (answered_ns + wall_ns)

@@ -1,8 +1,8 @@
 """The server's two clocks, and time as the simulated engine sees it.
 
-Schedules and durations use CLOCK_BOOTTIME where there is one (it counts suspension and is never stepped), wall time only
-labels a request's arrival. A whole-server pause is a stretch in which engine time stands still: everything due
-in or after it moves by its length.
+Schedules and durations use CLOCK_BOOTTIME where there is one (it counts suspension and is never stepped); wall time
+only labels a request's arrival. A whole-server pause is a stretch in which engine time stands still: everything due in
+or after it moves by its length.
 """
 
 from __future__ import annotations

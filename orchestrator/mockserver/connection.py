@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import httptools
 
@@ -68,10 +68,10 @@ class Connection(asyncio.Protocol):
     # ---- what the event loop calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        # A cast: uvloop's transports do not derive from asyncio's.
+        self.transport = cast(asyncio.Transport, transport)
         # A limit of 0 makes `write` hand bytes to the kernel at once, so that a stamp before it is the write's time.
-        transport.set_write_buffer_limits(high=0)
+        self.transport.set_write_buffer_limits(high=0)
         self.number = self._front.opened(self)
 
     def data_received(self, data: bytes) -> None:

@@ -96,7 +96,7 @@ class Desk:
         route, method = request.route, request.method
         if method == "OPTIONS":
             allowed = ", ".join(_ALLOWED.get(route, ())).encode()
-            self._reply(connection, request, 204, b"", _JSON, b"allow: %b\r\n" % allowed)
+            self._reply(connection, request, 200, b"", _JSON, b"allow: %b\r\n" % allowed)
         elif route == "":
             self._error(connection, request, 404, f"Not Found: {request.path}", "NotFoundError")
         elif not self._authorised(request):
@@ -124,6 +124,9 @@ class Desk:
             for request in connection.shut():
                 self.record(request, "open")
 
+    def open_connections(self) -> int:
+        return len(self._connections)
+
     def record(self, request: Request, outcome: str, part: AnswerPart = NO_ANSWER) -> None:
         if self._log is not None:
             self._log.add(record_of(request, outcome, boot_ns(), part), request.body)
@@ -147,7 +150,6 @@ class Desk:
         except AskError as error:
             self._error(connection, request, 400, error.message, "BadRequestError", error.param)
             return
-        self._engine.meter.answered(request.method, request.route, 200)
         exchange = Exchange(self._engine, connection, request, ask, self.record)
         exchange.enter(Stream(exchange) if ask.stream else Whole(exchange))
 

@@ -66,7 +66,7 @@ class Exchange:
     def begin(self, start: int) -> None:
         """It has its slot from this engine time on."""
         engine, ask, request = self.engine, self.ask, self.request
-        self._started = boot_ns()
+        self._started = boot_ns() if start > engine.timer.engine(request.ready_boot) else request.ready_boot
         self._cached_tokens = engine.compute_prompt(ask)
         share = self._cached_tokens / ask.prompt_tokens
         service = service_for(engine.config, request.key, engine.since_first_s(self._started), share)
@@ -103,8 +103,10 @@ class Exchange:
         self.player.stop()
         self._record(self.request, outcome, self._part(outcome))
         reason = _REASONS.get(outcome, self.ask.finish)
-        over = Finished(reason, self.request.arrival_boot, self._started, self.player.token_ns, self.ask.choices)
+        over = Finished(reason, self.request.ready_boot, self._started, self.player.token_ns, self.ask.choices)
         self.engine.meter.finished(self.ask.prompt_tokens, over)
+        if self.request.status is not None:
+            self.engine.meter.answered(self.request.method, self.request.route, self.request.status)
         self.engine.leave(self)
 
     def _part(self, outcome: str) -> AnswerPart:
@@ -120,6 +122,6 @@ class Exchange:
             cached_tokens=self._cached_tokens,
             asked_tokens=ask.asked_tokens,
             output_tokens=len(offsets) if ask.stream else whole,
-            queue_ns=None if self._started is None else max(0, self._started - self.request.ready_boot),
+            queue_ns=None if self._started is None else self._started - self.request.ready_boot,
             token_offset_ns=offsets,
         )

@@ -86,8 +86,8 @@ class Shape:
     def uniform_until(self, step: int) -> int:
         """The first step at or after `step` that differs from its predecessor in more than the word."""
         last = self._ask.tokens - 1
-        marks = (1, 2, last) if self._tools else (self._reasoning, last)
-        return min(mark for mark in (*marks, last) if mark >= step)
+        marks = (1, 2) if self._tools else (self._reasoning,)
+        return min((mark for mark in marks if step <= mark < last), default=last)
 
     def opening(self) -> list[bytes]:
         """What precedes the first token: one role-only chunk per choice of a chat."""
@@ -126,7 +126,9 @@ class Shape:
         }
         if self._ask.chat:
             value |= {"prompt_logprobs": None, "prompt_token_ids": None, "prompt_text": None}
-        value["kv_transfer_params"] = None
+            value |= {"kv_transfer_params": None, "ec_transfer_params": None, "metrics": None}
+        else:
+            value["kv_transfer_params"] = None
         return encode(value)
 
     def _chunk(self, choices: list[dict[str, Any]], more: Mapping[str, Any]) -> bytes:
@@ -199,7 +201,7 @@ class Shape:
     def _whole_choice(self, index: int) -> dict[str, Any]:
         last = {"logprobs": None, "finish_reason": self._finish(), "stop_reason": None, "token_ids": None}
         if self._ask.chat:
-            return {"index": index, "message": self._message(index), **last}
+            return {"index": index, "message": self._message(index), **last, "routed_experts": None}
         text = "".join(map(word, range(self._ask.tokens)))
         return {"index": index, "text": text, **last, "prompt_logprobs": None, "prompt_token_ids": None}
 

@@ -23,7 +23,7 @@ HASHED_AT_ONCE = 65_536
 
 
 class TruthRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One request. `*_ns` are CLOCK_REALTIME, `*_boot_ns` CLOCK_BOOTTIME, `*_offset_ns` nanoseconds after arrival_boot_ns.
+    """One request. `*_ns` are CLOCK_REALTIME, `*_boot_ns` CLOCK_BOOTTIME, `*_offset_ns` ns after `arrival_boot_ns`.
 
     - arrival: number of the completion request, from 0 in order of their heads; null for other routes.
     - id: the X-Request-ID header. connection: number of the TCP connection, from 0.

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from tests.e2e.harness import benchctl, config, launch, write_config
-from tests.emulators.mock import Mock, running_mock
+from tests.emulators.mock import RunningMock, running_mock
 
 
 @pytest.fixture(scope="module")
-def mock() -> Iterator[Mock]:
+def mock() -> Iterator[RunningMock]:
     with running_mock({"ttft_s": 0.01, "itl_s": 0.001}) as server:
         yield server
 
@@ -26,7 +26,7 @@ def closed_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def good(mock: Mock) -> dict[str, Any]:
+def good(mock: RunningMock) -> dict[str, Any]:
     return config(mock.url, [{"rate": 5, "duration": 1}])
 
 
@@ -93,17 +93,17 @@ def check_refused(ended: Any, path: str) -> None:
 
 @pytest.mark.parametrize(("spoil", "path"), CASES, ids=[spoil.__name__ for spoil, _ in CASES])
 def test_one_clear_message_and_nothing_sent(
-    mock: Mock, tmp_path: Path, spoil: Callable[[dict[str, Any]], None], path: str
+    mock: RunningMock, tmp_path: Path, spoil: Callable[[dict[str, Any]], None], path: str
 ) -> None:
     before = len(mock.records())
     settings = copy.deepcopy(good(mock))
     spoil(settings)
     check_refused(launch(tmp_path, settings), path)
-    posts = [record for record in mock.records()[before:] if "completions" in record["path"]]
+    posts = [record for record in mock.records()[before:] if "completions" in record.path]
     assert posts == []
 
 
-def test_all_problems_at_once(mock: Mock, tmp_path: Path) -> None:
+def test_all_problems_at_once(mock: RunningMock, tmp_path: Path) -> None:
     settings = good(mock)
     unknown_key(settings)
     wrong_type(settings)
@@ -114,7 +114,7 @@ def test_all_problems_at_once(mock: Mock, tmp_path: Path) -> None:
     assert {"load.stages.0.durration", "load.stages.0.rate"} <= paths
 
 
-def test_an_empty_dataset(mock: Mock, tmp_path: Path) -> None:
+def test_an_empty_dataset(mock: RunningMock, tmp_path: Path) -> None:
     (tmp_path / "empty.json").write_text("[]")
     settings = good(mock)
     settings["data"] = {"type": "shareGPT", "path": str(tmp_path / "empty.json")}
@@ -127,14 +127,14 @@ def test_a_missing_config(tmp_path: Path) -> None:
     assert "nowhere.yaml" in ended.envelope["error"]["message"]
 
 
-def test_an_unwritable_root(mock: Mock, tmp_path: Path) -> None:
+def test_an_unwritable_root(mock: RunningMock, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     ended = launch(tmp_path, good(mock), "--root", str(tmp_path / "file" / "below"))
     assert ended.exit_code == 2, ended.stderr
     assert ended.envelope["error"]["path"] == "--root"
 
 
-def test_a_run_id_that_exists_is_refused_and_the_run_kept(mock: Mock, tmp_path: Path) -> None:
+def test_a_run_id_that_exists_is_refused_and_the_run_kept(mock: RunningMock, tmp_path: Path) -> None:
     first = launch(tmp_path, good(mock), "--run-id", "taken")
     assert first.exit_code in (0, 3, 4), first.stderr
     kept = {path: path.read_bytes() for path in (tmp_path / "runs" / "taken").rglob("*") if path.is_file()}
@@ -145,7 +145,7 @@ def test_a_run_id_that_exists_is_refused_and_the_run_kept(mock: Mock, tmp_path: 
 
 
 @pytest.mark.parametrize("run_id", ["", "-dash", "a/b", "x" * 49, "späti"])
-def test_a_run_id_that_cannot_be_a_folder_is_refused(mock: Mock, tmp_path: Path, run_id: str) -> None:
+def test_a_run_id_that_cannot_be_a_folder_is_refused(mock: RunningMock, tmp_path: Path, run_id: str) -> None:
     ended = launch(tmp_path, good(mock), f"--run-id={run_id}")
     assert ended.exit_code == 2
     assert not (tmp_path / "runs").exists()

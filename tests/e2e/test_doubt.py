@@ -31,7 +31,7 @@ from tests.e2e.harness import (
     workers,
 )
 from tests.e2e.served import served
-from tests.emulators.mock import Mock, running_mock
+from tests.emulators.mock import RunningMock, running_mock
 
 UNDISTURBED, MUST_BE_VALID, AT_ONCE = 20, 19, 4
 
@@ -53,7 +53,7 @@ if "function.entry.local" in " ".join(sys.orig_argv):
 
 
 @pytest.fixture
-def mock() -> Iterator[Mock]:
+def mock() -> Iterator[RunningMock]:
     with running_mock({"ttft_s": 0.05, "itl_s": 0.005}) as server:
         yield server
 
@@ -63,7 +63,7 @@ def codes(ended: Ended) -> set[str]:
     return {one["code"] for one in ended.summary()["findings"] if one["severity"] != "info"}
 
 
-def test_a_worker_stopped_for_three_seconds_is_late_in_the_tail(mock: Mock, tmp_path: Path) -> None:
+def test_a_worker_stopped_for_three_seconds_is_late_in_the_tail(mock: RunningMock, tmp_path: Path) -> None:
     settings = config(mock.url, [{"rate": 20, "duration": 15}])
     settings["fanout"] = {"lanes": 2, "lease": 20}
     with killed_at_end(start_launch(tmp_path, settings)) as process:
@@ -78,7 +78,7 @@ def test_a_worker_stopped_for_three_seconds_is_late_in_the_tail(mock: Mock, tmp_
     assert_all_balance(ended.summary())
 
 
-def test_a_hog_inside_the_workers_loop_is_found(mock: Mock, tmp_path: Path) -> None:
+def test_a_hog_inside_the_workers_loop_is_found(mock: RunningMock, tmp_path: Path) -> None:
     (tmp_path / "hog").mkdir()
     (tmp_path / "hog" / "sitecustomize.py").write_text(HOG)
     settings = config(mock.url, [{"rate": 20, "duration": 8}])
@@ -98,7 +98,7 @@ def launch_hogged(root: Path, settings: dict[str, object]) -> Ended:
     return benchctl(root, "launch", path, "--json", "--yes", env=env)
 
 
-def test_a_wrong_clock_is_found_and_moves_no_duration(mock: Mock, tmp_path: Path) -> None:
+def test_a_wrong_clock_is_found_and_moves_no_duration(mock: RunningMock, tmp_path: Path) -> None:
     settings = config(mock.url, [{"rate": 20, "duration": 4}])
     settings["fanout"] = {"lanes": 1}
     source = launch(tmp_path / "source", settings)
@@ -143,7 +143,9 @@ def near(value: float, *thresholds: float) -> bool:
     return any(threshold / 1.5 <= value <= threshold * 1.5 for threshold in thresholds)
 
 
-def test_with_hogs_outside_the_verdict_is_the_thresholds_applied_to_the_truth(mock: Mock, tmp_path: Path) -> None:
+def test_with_hogs_outside_the_verdict_is_the_thresholds_applied_to_the_truth(
+    mock: RunningMock, tmp_path: Path
+) -> None:
     settings = config(mock.url, [{"rate": 20, "duration": 10}])
     settings["fanout"] = {"lanes": 1}
     with hogs_outside(3):

@@ -11,17 +11,17 @@ import pytest
 
 from tests.e2e.harness import assert_all_balance, benchctl, config, launch, write_config
 from tests.e2e.served import served
-from tests.emulators.mock import Mock, running_mock
+from tests.emulators.mock import RunningMock, running_mock
 
 
 @pytest.fixture(scope="module")
-def mock() -> Iterator[Mock]:
+def mock() -> Iterator[RunningMock]:
     with running_mock({"ttft_s": 0.01, "itl_s": 0.001}) as server:
         yield server
 
 
 @pytest.mark.parametrize("tail", ["", "/", "/v1", "/v1/", "/proxy/team-a", "/proxy/team-a/v1/"])
-def test_a_base_url_with_slash_v1_or_a_path(mock: Mock, tmp_path: Path, tail: str) -> None:
+def test_a_base_url_with_slash_v1_or_a_path(mock: RunningMock, tmp_path: Path, tail: str) -> None:
     settings = config(mock.url + tail, [{"rate": 2, "duration": 1}])
     ended = launch(tmp_path, settings)
     assert ended.summary()["ledger"]["ok"] == 2, ended.stderr
@@ -74,8 +74,14 @@ def test_a_section_swallowed_by_the_one_above_it(tmp_path: Path) -> None:
 
 def test_conversations_of_every_spelling_are_counted_at_plan_time(tmp_path: Path) -> None:
     entries = [
-        {"id": "u1", "conversations": [{"from": "human", "value": "Name a lake."}, {"from": "gpt", "value": "Baikal."}]},
-        {"id": "u2", "messages": [{"role": "user", "content": "And a sea?"}, {"role": "assistant", "content": "Aral."}]},
+        {
+            "id": "u1",
+            "conversations": [{"from": "human", "value": "Name a lake."}, {"from": "gpt", "value": "Baikal."}],
+        },
+        {
+            "id": "u2",
+            "messages": [{"role": "user", "content": "And a sea?"}, {"role": "assistant", "content": "Aral."}],
+        },
         {
             "id": "u3",
             "conversations": [
@@ -101,7 +107,7 @@ def test_conversations_of_every_spelling_are_counted_at_plan_time(tmp_path: Path
 def test_an_opening_answer_is_never_a_user_turn(tmp_path: Path) -> None:
     talk = [{"from": "gpt", "value": "Hello, I am here."}, {"from": "human", "value": "What is kelp?"}]
     (tmp_path / "talk.json").write_text(json.dumps([{"id": "x", "conversations": talk}]))
-    with running_mock({"ttft_s": 0.01, "itl_s": 0.001}, bodies=True) as mock:
+    with running_mock({"ttft_s": 0.01, "itl_s": 0.001}, log_bodies=True) as mock:
         settings = config(mock.url, [{"rate": 1, "duration": 1}])
         settings["data"] = {"type": "shareGPT", "path": "talk.json"}
         ended = launch(tmp_path, settings)
@@ -118,7 +124,7 @@ def test_a_constant_rate_gives_the_same_exact_count(tmp_path: Path, rate: float,
     assert ended.result["requests"] == count
 
 
-def test_five_runs_of_one_config_schedule_the_same_instants(mock: Mock, tmp_path: Path) -> None:
+def test_five_runs_of_one_config_schedule_the_same_instants(mock: RunningMock, tmp_path: Path) -> None:
     settings = config(mock.url, [{"rate": 30, "duration": 2}])
     arrays = []
     for number in range(5):

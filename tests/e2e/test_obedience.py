@@ -30,29 +30,29 @@ from tests.e2e.harness import (
     workers,
 )
 from tests.e2e.served import arrivals_since
-from tests.emulators.mock import Mock, running_mock
+from tests.emulators.mock import RunningMock, running_mock
 
 LEASE_S = 6.0
 SILENT_AFTER_ABORT_S = 3.0
 
 
 @pytest.fixture
-def mock() -> Iterator[Mock]:
+def mock() -> Iterator[RunningMock]:
     with running_mock({"ttft_s": 0.05, "itl_s": 0.005}) as server:
         yield server
 
 
-def thirty_a_second(mock: Mock, seconds: float = 30, lanes: int = 3) -> dict[str, object]:
+def thirty_a_second(mock: RunningMock, seconds: float = 30, lanes: int = 3) -> dict[str, object]:
     settings = config(mock.url, [{"rate": 30, "duration": seconds}])
     settings["fanout"] = {"lanes": lanes, "lease": LEASE_S}
     return settings
 
 
-def under_load(mock: Mock) -> None:
+def under_load(mock: RunningMock) -> None:
     wait_for(lambda: len(mock.records()) >= 30, what="load at the server")
 
 
-def test_one_worker_killed_and_the_others_go_on(mock: Mock, tmp_path: Path) -> None:
+def test_one_worker_killed_and_the_others_go_on(mock: RunningMock, tmp_path: Path) -> None:
     with killed_at_end(start_launch(tmp_path, thirty_a_second(mock, 15))) as process:
         under_load(mock)
         victim = workers(process.pid)[0]
@@ -75,7 +75,7 @@ def test_one_worker_killed_and_the_others_go_on(mock: Mock, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])
-def test_without_its_orchestrator_load_stops_within_the_lease(mock: Mock, tmp_path: Path, number: int) -> None:
+def test_without_its_orchestrator_load_stops_within_the_lease(mock: RunningMock, tmp_path: Path, number: int) -> None:
     with killed_at_end(start_launch(tmp_path, thirty_a_second(mock))) as process:
         under_load(mock)
         mine = workers(process.pid)
@@ -99,7 +99,7 @@ def test_without_its_orchestrator_load_stops_within_the_lease(mock: Mock, tmp_pa
             assert not arrivals_since(mock, struck + int((LEASE_S + 1) * 1e9)), "waking up does not resume the load"
 
 
-def test_abort_from_another_shell_silences_all(mock: Mock, tmp_path: Path) -> None:
+def test_abort_from_another_shell_silences_all(mock: RunningMock, tmp_path: Path) -> None:
     with killed_at_end(start_launch(tmp_path, thirty_a_second(mock))) as process:
         under_load(mock)
         run = only_run(tmp_path)
@@ -118,7 +118,7 @@ def test_abort_from_another_shell_silences_all(mock: Mock, tmp_path: Path) -> No
     assert summary["ledger"]["aborted"] > 0
 
 
-def test_ctrl_c_ends_with_130_a_report_and_no_process_left(mock: Mock, tmp_path: Path) -> None:
+def test_ctrl_c_ends_with_130_a_report_and_no_process_left(mock: RunningMock, tmp_path: Path) -> None:
     with killed_at_end(start_launch(tmp_path, thirty_a_second(mock))) as process:
         under_load(mock)
         mine = workers(process.pid)
@@ -138,7 +138,7 @@ def test_ctrl_c_ends_with_130_a_report_and_no_process_left(mock: Mock, tmp_path:
     assert (ended.run_folder() / "report" / "report.html").exists()
 
 
-def test_sigterm_cleans_up_as_ctrl_c_does(mock: Mock, tmp_path: Path) -> None:
+def test_sigterm_cleans_up_as_ctrl_c_does(mock: RunningMock, tmp_path: Path) -> None:
     with killed_at_end(start_launch(tmp_path, thirty_a_second(mock))) as process:
         under_load(mock)
         mine = workers(process.pid)
@@ -149,7 +149,7 @@ def test_sigterm_cleans_up_as_ctrl_c_does(mock: Mock, tmp_path: Path) -> None:
     assert_all_balance(ended.summary())
 
 
-def test_planted_an_orphan_that_goes_on_is_caught(mock: Mock) -> None:
+def test_planted_an_orphan_that_goes_on_is_caught(mock: RunningMock) -> None:
     """The yardstick itself: a sender that ignores the store is seen by the same measure."""
     import urllib.request
 
@@ -182,7 +182,7 @@ store.replace("control.json", blob.body.replace(b'"beat":', b'"beat":1000'), blo
 """
 
 
-def test_a_renewal_that_lands_after_the_abort_does_not_undo_it(mock: Mock, tmp_path: Path) -> None:
+def test_a_renewal_that_lands_after_the_abort_does_not_undo_it(mock: RunningMock, tmp_path: Path) -> None:
     with killed_at_end(start_launch(tmp_path, thirty_a_second(mock))) as process:
         under_load(mock)
         run = only_run(tmp_path)
@@ -210,7 +210,7 @@ def renewal_prepared(run: Path) -> subprocess.Popen[bytes]:
     return process
 
 
-def test_planted_without_the_second_look_the_abort_would_be_undone(mock: Mock, tmp_path: Path) -> None:
+def test_planted_without_the_second_look_the_abort_would_be_undone(mock: RunningMock, tmp_path: Path) -> None:
     """What the test above rests on: one plain put alone *is* undone by the stopped renewal."""
     store = LocalStore(tmp_path)
     store.create("control.json", b'{"state":"go","beat":1}')

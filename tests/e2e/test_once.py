@@ -14,19 +14,19 @@ from function.contract import keys
 from tests.e2e.by_hand import ByHand, by_hand
 from tests.e2e.harness import config, launch, wait_for
 from tests.e2e.served import arrivals_since, served_ids
-from tests.emulators.mock import Mock, running_mock
+from tests.emulators.mock import RunningMock, running_mock
 
 RATE, SECONDS = 20, 3
 
 
 @pytest.fixture(scope="module")
-def mock() -> Iterator[Mock]:
+def mock() -> Iterator[RunningMock]:
     with running_mock({"ttft_s": 0.02, "itl_s": 0.002}) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def source(mock: Mock, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def source(mock: RunningMock, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished one-lane run whose plan the tests run again by hand."""
     settings = config(mock.url, [{"rate": RATE, "duration": SECONDS}])
     settings["fanout"] = {"lanes": 1, "lease": 6}
@@ -45,7 +45,7 @@ def check_once(ids: list[str], planned: int) -> None:
     assert len(ids) == len(set(ids)) == planned
 
 
-def test_three_workers_on_one_shard_load_once(hand: ByHand, mock: Mock) -> None:
+def test_three_workers_on_one_shard_load_once(hand: ByHand, mock: RunningMock) -> None:
     begun = time.time_ns()
     hand.beat()
     processes = [hand.invoke("0-0-0") for _ in range(3)]
@@ -58,7 +58,7 @@ def test_three_workers_on_one_shard_load_once(hand: ByHand, mock: Mock) -> None:
     check_once(served_ids(mock, begun), RATE * SECONDS)
 
 
-def test_an_attempt_that_go_does_not_name_sends_nothing_however_late_it_wakes(hand: ByHand, mock: Mock) -> None:
+def test_an_attempt_that_go_does_not_name_sends_nothing_however_late_it_wakes(hand: ByHand, mock: RunningMock) -> None:
     begun = time.time_ns()
     hand.beat()
     first, second = hand.invoke("0-0-0", 0), hand.invoke("0-0-0", 1)
@@ -73,7 +73,7 @@ def test_an_attempt_that_go_does_not_name_sends_nothing_however_late_it_wakes(ha
     assert hand.receipt("0-0-0")["attempt"] == 1
 
 
-def test_withheld_go_sends_nothing(hand: ByHand, mock: Mock) -> None:
+def test_withheld_go_sends_nothing(hand: ByHand, mock: RunningMock) -> None:
     begun = time.time_ns()
     hand.beat()
     hand.invoke("0-0-0")
@@ -85,7 +85,7 @@ def test_withheld_go_sends_nothing(hand: ByHand, mock: Mock) -> None:
     assert arrivals_since(mock, begun) == []
 
 
-def test_a_beat_that_never_moves_sends_nothing(hand: ByHand, mock: Mock) -> None:
+def test_a_beat_that_never_moves_sends_nothing(hand: ByHand, mock: RunningMock) -> None:
     """A late starter must not trust a corpse: go lies there, but nobody is alive."""
     begun = time.time_ns()
     hand.go({"0-0-0": 0}, delay_s=2)
@@ -95,7 +95,7 @@ def test_a_beat_that_never_moves_sends_nothing(hand: ByHand, mock: Mock) -> None
     assert arrivals_since(mock, begun) == []
 
 
-def test_too_late_an_invocation_exits_without_load(hand: ByHand, mock: Mock) -> None:
+def test_too_late_an_invocation_exits_without_load(hand: ByHand, mock: RunningMock) -> None:
     begun = time.time_ns()
     hand.beat()
     hand.payload = lambda shard, attempt=0: ByHand.payload(hand, shard, attempt, time.time() - 1)  # type: ignore[method-assign,misc]
@@ -104,7 +104,7 @@ def test_too_late_an_invocation_exits_without_load(hand: ByHand, mock: Mock) -> 
     assert not (hand.folder / keys.ready("0-0-0.0")).exists()
 
 
-def test_killed_half_way_nothing_is_sent_again(hand: ByHand, mock: Mock) -> None:
+def test_killed_half_way_nothing_is_sent_again(hand: ByHand, mock: RunningMock) -> None:
     begun = time.time_ns()
     hand.beat()
     first = hand.invoke("0-0-0")

@@ -35,7 +35,7 @@ class Evidence:
 
 
 def gather(root: Path, lanes: int, slice_: str, seed: int = 7) -> Evidence:
-    with running_mock({"ttft_s": 0.02, "itl_s": 0.002}, bodies=True) as mock:
+    with running_mock({"ttft_s": 0.02, "itl_s": 0.002}, log_bodies=True) as mock:
         settings = config(mock.url, STAGES, load={"type": "poisson", "base_seed": seed})
         ended = launch(root, settings, "--set", f"fanout.lanes={lanes}", "--set", f"fanout.slice={slice_}")
         assert ended.exit_code in (0, 3), ended.stderr

@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.harness import benchctl, config, environment, launch, write_config
-from tests.emulators.mock import Mock, running_mock
+from tests.emulators.mock import RunningMock, running_mock
 
 
 @pytest.fixture(scope="module")
-def mock() -> Iterator[Mock]:
+def mock() -> Iterator[RunningMock]:
     with running_mock({"ttft_s": 0.02, "itl_s": 0.002}) as server:
         yield server
 
 
-def test_without_a_terminal_progress_is_plain_lines(mock: Mock, tmp_path: Path) -> None:
+def test_without_a_terminal_progress_is_plain_lines(mock: RunningMock, tmp_path: Path) -> None:
     settings = config(mock.url, [{"rate": 10, "duration": 12}, {"rate": 5, "duration": 4}])
     out, err = tmp_path / "out.log", tmp_path / "err.log"
     begun = time.monotonic()
@@ -52,7 +52,7 @@ def test_without_a_terminal_progress_is_plain_lines(mock: Mock, tmp_path: Path) 
     assert "\x1b" not in report
 
 
-def test_json_puts_exactly_one_value_on_stdout(mock: Mock, tmp_path: Path) -> None:
+def test_json_puts_exactly_one_value_on_stdout(mock: RunningMock, tmp_path: Path) -> None:
     ended = launch(tmp_path, config(mock.url, [{"rate": 10, "duration": 1}]))
     envelope = json.loads(ended.stdout)
     assert set(envelope) == {"schema_version", "command", "exit_code", "result", "error", "problems"}
@@ -63,7 +63,7 @@ def test_json_puts_exactly_one_value_on_stdout(mock: Mock, tmp_path: Path) -> No
 def test_every_command_explains_itself(tmp_path: Path) -> None:
     top = benchctl(tmp_path, "--help")
     assert top.exit_code == 0
-    for command in "init validate plan launch status attach abort runs merge report mock-server schema".split():
+    for command in ["init", "validate", "plan", "launch", "status", "attach", "abort", "runs", "merge", "report", "mock-server", "schema"]:
         assert command in top.stdout
         ended = benchctl(tmp_path, command, "--help")
         assert ended.exit_code == 0
@@ -92,7 +92,7 @@ def test_init_then_validate_then_plan(tmp_path: Path) -> None:
     assert benchctl(tmp_path, "plan", str(written)).exit_code == 0
 
 
-def test_status_and_runs_read_the_store_alone(mock: Mock, tmp_path: Path) -> None:
+def test_status_and_runs_read_the_store_alone(mock: RunningMock, tmp_path: Path) -> None:
     ended = launch(tmp_path, config(mock.url, [{"rate": 10, "duration": 1}]), "--run-id", "seen")
     assert ended.exit_code in (0, 3)
     listed = benchctl(tmp_path, "runs", "--json")

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from function.contract.errors import AlreadyExists, NotFound, VersionMismatch
 from function.store.port import ObjectStore
-from tests.suites.stores import Place, answer, keys, let_go, processes, together
+from tests.suites.stores import Place, answer, keys, let_go, processes, switching_often, together
 
 
 def test_an_object_is_whole_from_its_birth_on(place: Place) -> None:
@@ -60,39 +60,42 @@ def test_an_object_of_another_process_is_whole_from_its_birth_on(shared_place: P
     assert sizes == {400_000}
 
 
-def _race(store: ObjectStore, key: str, body: bytes) -> bool:
-    try:
-        store.create(key, body)
-    except AlreadyExists:
-        return False
-    return True
-
-
 def test_forty_racers_have_one_winner(place: Place) -> None:
-    for turn in range(3):
-        key = f"claims/{turn}"
-        won = together(40, lambda number, key=key: _race(place.open(), key, b"%d" % number))  # type: ignore[misc]
-        assert won.count(True) == 1
-        assert place.open().get(key).body == b"%d" % won.index(True)
+    """Key after key, so that they meet in the middle of a create often enough."""
+
+    def race(number: int) -> list[str]:
+        store, won = place.open(), []
+        for turn in range(25):
+            with contextlib.suppress(AlreadyExists):
+                store.create(f"claims/{turn}", b"%d" % number)
+                won.append(f"claims/{turn}")
+        return won
+
+    with switching_often():
+        winners = [(key, b"%d" % number) for number, won in enumerate(together(40, race)) for key in won]
+    assert sorted(winners) == sorted((entry.key, place.open().get(entry.key).body) for entry in place.open().list())
+    assert len(winners) == 25
 
 
 def test_forty_racers_in_four_processes_have_one_winner(shared_place: Place) -> None:
     code = (
         "def race(n):\n"
-        "    barrier.wait(30)\n"
-        "    try: store.create('claims/x', str(n).encode())\n"
-        "    except AlreadyExists: return []\n"
-        "    return [n]\n"
-        "barrier = threading.Barrier(10)\n"
+        "    won = []\n"
+        "    for turn in range(40):\n"
+        "        try: store.create(f'claims/{turn}', str(n).encode())\n"
+        "        except AlreadyExists: continue\n"
+        "        won.append([f'claims/{turn}', n])\n"
+        "    return won\n"
         "with ThreadPoolExecutor(10) as threads:\n"
         "    go(); print(json.dumps(sum(threads.map(race, range(10 * number, 10 * number + 10)), [])), flush=True)\n"
     )
     with processes(shared_place.open().uri, 4, code) as racers:
         for process in racers:
             let_go(process)
-        winners = [winner for process in racers for winner in answer(process)]
-    assert len(winners) == 1
-    assert shared_place.open().get("claims/x").body == b"%d" % winners[0]
+        winners = [(key, b"%d" % number) for process in racers for key, number in answer(process)]
+    store = shared_place.open()
+    assert sorted(winners) == sorted((entry.key, store.get(entry.key).body) for entry in store.list())
+    assert len(winners) == 40
 
 
 def _increment(store: ObjectStore, times: int) -> None:

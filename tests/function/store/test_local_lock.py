@@ -113,10 +113,13 @@ def test_a_stopped_holder_delays_a_put_and_a_delete_by_one_second(tmp_path: Path
     store.put("control.json", b"go")
     with python(HOLD, str(tmp_path / ".store/lock")) as holder:
         wait_until_stopped(holder)
-        for act in (lambda: store.put("control.json", b"abort"), lambda: store.delete("control.json")):
-            start_s = time.monotonic()
-            act()
-            assert 0.95 < time.monotonic() - start_s < 6
+        start_s, start_ns = time.monotonic(), time.time_ns()
+        stored = store.put("control.json", b"abort")
+        assert 0.95 < time.monotonic() - start_s < 6
+        assert stored.stamp_ns - start_ns > 900_000_000  # of when it landed, not of when it began to wait
+        start_s = time.monotonic()
+        store.delete("control.json")
+        assert 0.95 < time.monotonic() - start_s < 6
         assert keys(store.list()) == []
     assert files(tmp_path) == {".store/lock"}
 

@@ -1,0 +1,129 @@
+"""`/v1/chat/completions`: messages in; deltas, or a message, out.
+
+Knows every place where chat servers put what a model said: content (text or parts), reasoning under either of its two
+names, tool calls and the older function_call, refusals. Types are declared where a wrong one makes a chunk unreadable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from function.arrival import Piece
+from function.contract.errors import ContractError
+from function.contract.workload import CONTINUE, ROLES
+from function.dialects.port import Buffer, Dialect
+
+
+class Function(msgspec.Struct):
+    name: str | None = None
+    arguments: Any = None  # a string in pieces; some servers send the whole object
+
+
+class ToolCall(msgspec.Struct):
+    function: Function | None = None
+
+
+class Delta(msgspec.Struct):
+    content: str | list[Any] | None = None
+    reasoning: str | None = None
+    reasoning_content: str | None = None
+    refusal: str | None = None
+    tool_calls: list[ToolCall] | None = None
+    function_call: Function | None = None
+
+
+class Choice(msgspec.Struct):
+    index: int | None = 0
+    delta: Delta | None = None
+    finish_reason: Any = None
+
+    def content(self) -> str:
+        delta = self.delta
+        if delta is None:
+            return ""
+        text = delta.content
+        if not isinstance(text, str):
+            text = _parts(text, "text") if text else ""
+        if delta.refusal or delta.tool_calls or delta.function_call:
+            text += _calls(delta)
+        return text
+
+    def reasoning(self) -> str:
+        delta = self.delta
+        if delta is None:
+            return ""
+        text = delta.reasoning or delta.reasoning_content or ""
+        if isinstance(delta.content, list):
+            text += _parts(delta.content, "thinking")
+        return text
+
+
+class WholeChoice(Choice, rename={"delta": "message"}):
+    """The same, where the answer is not streamed."""
+
+
+class Chunk(msgspec.Struct):
+    choices: list[Choice] | None = None
+    usage: msgspec.Raw = msgspec.Raw(b"")
+    error: msgspec.Raw = msgspec.Raw(b"")
+    timings: msgspec.Raw = msgspec.Raw(b"")
+
+
+class Body(msgspec.Struct):
+    choices: list[WholeChoice] | None = None
+    usage: msgspec.Raw = msgspec.Raw(b"")
+    error: msgspec.Raw = msgspec.Raw(b"")
+    timings: msgspec.Raw = msgspec.Raw(b"")
+
+
+def _parts(parts: Any, key: str) -> str:
+    """Content given as parts: `{"text": "..."}`, or `{"thinking": [{"text": "..."}]}` (Mistral's reasoning)."""
+    said = ""
+    for part in parts:
+        value = part.get(key) if isinstance(part, dict) else None
+        if isinstance(value, str):
+            said += value
+        elif isinstance(value, list):
+            said += _parts(value, "text")
+    return said
+
+
+def _calls(delta: Delta) -> str:
+    functions = [call.function for call in delta.tool_calls or ()]
+    said = delta.refusal or ""
+    for function in (*functions, delta.function_call):
+        if function is not None:
+            arguments = function.arguments
+            if arguments and not isinstance(arguments, str):
+                arguments = msgspec.json.encode(arguments).decode()
+            said += (function.name or "") + (arguments or "")
+    return said
+
+
+_OPEN = tuple(b'{"role":"' + role.encode() + b'","content":"' for role in ROLES)
+
+
+def _messages(pieces: Sequence[Piece], texts: Sequence[memoryview]) -> list[Buffer]:
+    parts: list[Buffer] = [b'"messages":[']
+    closing = b""
+    for role, text, start, size in pieces:
+        if role != CONTINUE:
+            parts.append(closing + (b"," if closing else b"") + _OPEN[role])
+            closing = b'"}'
+        elif not closing:
+            raise ContractError("a prompt's first piece continues a message that was never opened", path="workload")
+        parts.append(texts[text][start : start + size])
+    parts.append(closing + b"]")
+    return parts
+
+
+CHAT = Dialect(
+    path="/v1/chat/completions",
+    prompt_key="messages",
+    prompt=_messages,
+    decode_chunk=msgspec.json.Decoder(Chunk).decode,
+    decode_body=msgspec.json.Decoder(Body).decode,
+)

@@ -1,0 +1,201 @@
+"""One planned request, from its body to its row. What the loops call; the hot path of a worker.
+
+Every way a request can go is a Row with a status and a kind: `perform` raises nothing, whatever the endpoint does. It
+decides neither when to send nor whether: it asks the permit in the same synchronous stretch as the stamp of sending.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+
+from function.answer import Answer, Verdict, judge
+from function.arrival import Arrival, Row
+from function.call import Asked, Call
+from function.clock import Clock
+from function.contract.record import TIMED_OUT_KINDS
+from function.contract.spec import ShardSpec, Timeouts
+from function.dialects import DIALECTS
+from function.error_text import shorten
+from function.prompts import BodyTemplate
+from function.transport.head import RequestHead, parse_endpoint
+from function.transport.port import Failure, Transport, TransportError, WarmUp
+from function.usage import Usage
+
+_NO_BODY = Answer(finished=False, spoke=False, fault=("truncated", "the answer has no body"))
+
+
+class Requester:
+    """Sends one shard's requests to its target. `secrets` maps header names to their whole values.
+
+    `origin_ns`: the clock's reading at the run's t0, set by the caller once known; times in rows count from it.
+    Raises UsageError for a target that cannot be used.
+    """
+
+    def __init__(
+        self,
+        spec: ShardSpec,
+        texts: Sequence[bytes],
+        secrets: Mapping[str, str],
+        transport: Transport,
+        clock: Clock,
+    ) -> None:
+        target = spec.target
+        dialect = DIALECTS[target.api]
+        endpoint = parse_endpoint(target.root)
+        self.origin_ns = 0
+        self._run_id = spec.run_id
+        self._models = spec.models
+        self._transport = transport
+        self._clock = clock
+        self._body = BodyTemplate(target, spec.models, dialect, texts)
+        self._asked = Asked(dialect, self._body.streaming, self._body.choices, self._body.wants_usage, target.timeouts)
+        headers = {**target.headers, **secrets, **transport.proxy_headers}
+        self._head = RequestHead(endpoint, dialect.path, headers, transport.absolute_form)
+        self._unspoken = _unspoken(spec, secrets)
+        self._refused = None
+        if not endpoint.allowed_by(target.allowed):
+            self._refused = Failure("target_refused", f"{endpoint.host_port} is not on this worker's list of targets")
+
+    async def warm(self, connections: int = 1) -> WarmUp:
+        """Name, connection and TLS, without a request. A failure is a value."""
+        if self._refused is not None:
+            return WarmUp(0, failure=self._refused)
+        try:
+            async with asyncio.timeout(self._asked.timeouts.connect_s):
+                return await self._transport.warm(connections)
+        except TimeoutError:
+            return WarmUp(0, failure=Failure("connect_timeout", _limit_text("connect_timeout", self._asked.timeouts)))
+
+    def prepare(self, arrival: Arrival) -> bytes:
+        """The body, to be built before it is due. Raises ContractError where the pieces make no prompt."""
+        return self._body.render(arrival)
+
+    async def perform(
+        self,
+        arrival: Arrival,
+        body: bytes,
+        permit: Callable[[], str | None],
+        cancel_kind: Callable[[], str],
+    ) -> Row:
+        """Sends one request and waits until its user is free again: the body's end, 10 ms after [DONE], or 1 s after
+        the answer's end. A refused permit or a cancellation is an aborted row; what was answered by then is kept.
+        """
+        if self._refused is not None:
+            return self._row(arrival, None, body, Verdict("failed", *self._refused))
+        refusal = permit()
+        if refusal is not None:
+            return self._row(arrival, None, body, Verdict("aborted", refusal))
+        call = Call(self._asked, self._clock)
+        verdict: Verdict | None = None
+        try:
+            head = self._head.render(f"{self._run_id}-{arrival.request_index}", len(body))
+            refusal = await call.run(self._transport, head + body, permit)
+            if refusal is not None:
+                verdict = Verdict("aborted", refusal)
+        except TransportError as error:
+            call.failure, call.ending = error.failure, "lost"
+        except asyncio.CancelledError:
+            _uncancel()
+            if not call.over:
+                verdict = Verdict("aborted", cancel_kind())
+            call.abandon()
+        except Exception as error:  # noqa: BLE001 - a fault of ours is a failed row too: one request must not end a shard
+            call.failure, call.ending = Failure("protocol", f"{type(error).__name__}: {error}"), "lost"
+            call.abandon()
+        return self._row(arrival, call, body, verdict or self._verdict(call, arrival))
+
+    async def close(self) -> None:
+        await self._transport.close()
+
+    def _verdict(self, call: Call, arrival: Arrival) -> Verdict:
+        if call.expired is not None:
+            return Verdict("timed_out", call.expired, _limit_text(call.expired, self._asked.timeouts))
+        answer = call.reader.answer() if call.reader is not None else None
+        if call.status is not None and not 200 <= call.status < 300:
+            message = (answer.error if answer else None) or (f"to {call.location}" if call.location else None)
+            return Verdict("failed", f"http_{call.status}", message)
+        lost = call.failure or Failure("connection_lost", "the connection ended")
+        why = Verdict("timed_out" if lost.kind in TIMED_OUT_KINDS else "failed", *lost)
+        if call.status is None:
+            return why
+        if answer is None and call.ending == "lost":
+            return why
+        return judge(answer or _NO_BODY, call.ending, why, self._body.asked_tokens(arrival))
+
+    def _row(self, arrival: Arrival, call: Call | None, body: bytes, verdict: Verdict) -> Row:
+        status, kind, message = verdict
+        refused = call is None or (status == "aborted" and not call.written)  # the endpoint never heard of it
+        answer = call.reader.answer() if call is not None and call.reader is not None else _NO_BODY
+        usage = answer.usage or Usage()
+        since = self._since
+        return Row(
+            request_index=arrival.request_index,
+            row=arrival.row,
+            stage=arrival.stage,
+            scheduled_ns=arrival.scheduled_ns,
+            eligible_ns=arrival.eligible_ns,
+            status=status,
+            sent_ns=None if call is None or refused else since(call.sent_ns),
+            first_byte_ns=since(call.first_byte_ns) if call else None,
+            first_token_ns=since(answer.token_ns[0]) if answer.token_ns else None,
+            first_content_token_ns=since(answer.first_content_ns),
+            last_token_ns=since(answer.last_token_ns),
+            end_ns=None if call is None or refused else since(call.end_ns or self._clock.now_ns()),
+            http_status=call.status if call else None,
+            error_kind=kind,
+            error_message=self._speakable(message),
+            prompt_tokens=usage.prompt,
+            output_tokens=usage.output,
+            cached_tokens=usage.cached,
+            reasoning_tokens=usage.reasoning,
+            request_bytes=None if refused else len(body),
+            response_bytes=call.received if call and call.status is not None else None,
+            connection_reused=call.reused if call else None,
+            connect_ns=call.connect_ns if call else None,
+            events=answer.events,
+            malformed_events=answer.malformed if answer.events is not None else None,
+            finish_reason=answer.finish_reason,
+            asked_tokens=self._body.asked_tokens(arrival),
+            session_id=arrival.session,
+            model=self._models[arrival.model],
+            output_text=answer.text if status == "ok" and usage.output is None else None,
+            token_ns=tuple([stamp - self.origin_ns for stamp in answer.token_ns]),
+        )
+
+    def _since(self, stamp_ns: int | None) -> int | None:
+        return None if stamp_ns is None else stamp_ns - self.origin_ns
+
+    def _speakable(self, message: str | None) -> str | None:
+        if message is None:
+            return None
+        for value in self._unspoken:
+            message = message.replace(value, "***")
+        return shorten(message)
+
+
+def _unspoken(spec: ShardSpec, secrets: Mapping[str, str]) -> list[str]:
+    """The secrets, with and without their prefix, longest first: a server may repeat them in an error."""
+    values = set(secrets.values())
+    values |= {
+        value.removeprefix(spec.target.secret_headers[name].prefix)
+        for name, value in secrets.items()
+        if name in spec.target.secret_headers
+    }
+    return sorted((value for value in values if len(value) >= 4), key=len, reverse=True)
+
+
+def _uncancel() -> None:
+    """The cancellation has done what it was for: the task goes on with a row."""
+    task = asyncio.current_task()
+    while task is not None and task.cancelling():
+        task.uncancel()
+
+
+def _limit_text(kind: str, timeouts: Timeouts) -> str:
+    return {
+        "connect_timeout": f"no connection within {timeouts.connect_s:g} s",
+        "first_token_timeout": f"no token within {timeouts.first_token_s} s of sending",
+        "idle_timeout": f"no event of the answer for {timeouts.idle_s} s",
+        "total_timeout": f"not answered within {timeouts.total_s} s of sending",
+    }[kind]

@@ -1,0 +1,208 @@
+"""Folds the events of a streamed answer into what they amount to. Pure: (stamp, bytes) in, an Answer out.
+
+Knows what real servers send between the first byte and the last: role-only and empty deltas, choices without delta,
+chunks without choices, usage in any chunk (cumulative, so the last one counts), several interleaved choices, errors
+inside a 200, events that cannot be read. Refuses to know clocks, sockets and which API it is: the dialect decodes.
+A token's time is the stamp of the read that completed its event. After the end only usage is taken and no time moves.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from function.answer import Answer
+from function.dialects.port import Choice, Chunk, Dialect
+from function.error_text import error_text
+from function.sse import Decoder, EventTooLong
+from function.usage import Usage, read_usage
+
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+_CHUNK_NAMES = (b"", b"message")  # events under other names are notices, and may be in any form
+NOTHING = (b"", b"null", b"false", b'""', b"{}", b"[]")  # an `error` or `usage` key that says there is none
+
+
+class Notice(msgspec.Struct):
+    """A payload that is no chunk: an error in one of its other shapes, or a keep-alive."""
+
+    object: Any = None
+    type: Any = None
+
+
+class StreamFold:
+    """`choices`: how many choices must end. `wants_usage`: usage was asked for, so [DONE] before it is not all yet."""
+
+    def __init__(self, dialect: Dialect, choices: int = 1, wants_usage: bool = False) -> None:
+        self._decode = dialect.decode_chunk
+        self._choices = choices
+        self._wants_usage = wants_usage
+        self._events = Decoder()
+        self._token_ns: list[int] = []
+        self._first_content_ns: int | None = None
+        self._texts: dict[int, list[str]] = {}
+        self._ended: set[int] = set()
+        self._finish_reason: str | None = None
+        self._done = False
+        self._malformed = 0
+        self._error: str | None = None
+        self._fault: tuple[str, str] | None = None
+        self._usage = b""
+        self._timings = b""
+        self.settled = False
+        self.last_data_ns: int | None = None
+
+    @property
+    def complete(self) -> bool:
+        return self._done and (bool(self._usage or self._timings) or not self._wants_usage)
+
+    @property
+    def waits_for_token(self) -> bool:
+        return not self._token_ns
+
+    def feed(self, stamp_ns: int, data: bytes) -> None:
+        try:
+            for payload, name in self._events.feed(data):
+                self.event(stamp_ns, payload, name)
+        except EventTooLong as error:
+            self._fault = ("protocol", str(error))
+            self.settled = True
+
+    def end(self, stamp_ns: int) -> None:
+        last = self._events.finish()
+        if last is not None:
+            malformed = self._malformed
+            self.event(stamp_ns, *last)
+            # Unfinished and unreadable is an answer cut short, not a server that writes bad JSON.
+            self._malformed = malformed
+
+    def event(self, stamp_ns: int, payload: bytes, name: bytes = b"") -> None:
+        """One event of the stream; `name` is its event field."""
+        rare = payload[:1] != b"{" or name or self.settled
+        if rare and not self._is_chunk(stamp_ns, payload, name):
+            return
+        chunk = self._read(payload)
+        if chunk is None:
+            if name in _CHUNK_NAMES and not self.settled:
+                self.last_data_ns = stamp_ns
+                self._malformed += 1
+            return
+        if chunk.usage or chunk.timings:
+            self._take_usage(chunk)
+        if self.settled:
+            return
+        if chunk.choices:
+            self.last_data_ns = stamp_ns
+            self._take_output(stamp_ns, chunk.choices)
+        if not chunk.choices or chunk.error:
+            self._take_notice(stamp_ns, chunk, payload)
+
+    def _is_chunk(self, stamp_ns: int, payload: bytes, name: bytes) -> bool:
+        """The rare events: [DONE], a named error, an empty keep-alive, something that is no JSON object."""
+        payload = payload.strip()
+        if payload == b"[DONE]":
+            self.last_data_ns = stamp_ns
+            self._done = self.settled = True
+            return False
+        if not payload:
+            return False
+        if name == b"error" and not self.settled:
+            self._fail(stamp_ns, error_text(payload))
+            return False
+        return True
+
+    def _read(self, payload: bytes) -> Chunk | None:
+        try:
+            return self._decode(payload)
+        except UNREADABLE:
+            return mended(payload, self._decode)
+
+    def _take_output(self, stamp_ns: int, choices: Sequence[Choice]) -> None:
+        bears = False
+        for choice in choices:
+            content, reasoning = choice.content(), choice.reasoning()
+            if content or reasoning:
+                bears = True
+                if content and self._first_content_ns is None:
+                    self._first_content_ns = stamp_ns
+                self._said(choice.index or 0).append(reasoning + content if reasoning else content)
+            if choice.finish_reason:
+                self._finish(choice.index or 0, str(choice.finish_reason))
+        if bears:
+            self._token_ns.append(stamp_ns)
+
+    def _said(self, index: int) -> list[str]:
+        said = self._texts.get(index)
+        if said is None:
+            said = self._texts[index] = []
+        return said
+
+    def _finish(self, index: int, reason: str) -> None:
+        self._finish_reason = self._finish_reason or reason
+        self._ended.add(index)
+        if reason == "error":
+            self._error = "finish_reason is error"
+        if len(self._ended) >= self._choices or self._error:
+            self.settled = True
+
+    def _take_usage(self, chunk: Chunk) -> None:
+        usage, timings = bytes(chunk.usage), bytes(chunk.timings)
+        if usage not in NOTHING:
+            self._usage = usage
+        if timings not in NOTHING:
+            self._timings = timings
+
+    def _take_notice(self, stamp_ns: int, chunk: Chunk, payload: bytes) -> None:
+        if bytes(chunk.error) not in NOTHING:
+            self._fail(stamp_ns, error_text(payload))
+        elif chunk.choices is not None or chunk.usage:
+            self.last_data_ns = stamp_ns
+        elif is_error(payload):
+            self._fail(stamp_ns, error_text(payload))
+
+    def _fail(self, stamp_ns: int, message: str) -> None:
+        self.last_data_ns = stamp_ns
+        self._error = message or "the server sent an error without a message"
+        self.settled = True
+
+    def answer(self) -> Answer:
+        times = self._token_ns
+        usage = read_usage(self._usage, self._timings)
+        if usage is not None and usage.output == 0 and times:
+            usage = Usage(usage.prompt, None, usage.cached, usage.reasoning)  # no count of what came
+        return Answer(
+            finished=self._done or len(self._ended) >= self._choices,
+            spoke=bool(times),
+            token_ns=times,
+            first_content_ns=self._first_content_ns,
+            last_token_ns=times[-1] if times else None,
+            events=len(times),
+            finish_reason=self._finish_reason,
+            malformed=self._malformed,
+            error=self._error,
+            fault=self._fault,
+            usage=usage,
+            text="".join(piece for index in sorted(self._texts) for piece in self._texts[index]),
+        )
+
+
+def is_error(payload: bytes) -> bool:
+    """A JSON object that says of itself that it is an error, without an `error` key."""
+    try:
+        notice = msgspec.json.decode(payload, type=Notice)
+    except UNREADABLE:
+        return False
+    return "error" in (notice.object, notice.type)
+
+
+def mended(payload: bytes, decode: Callable[[bytes], Chunk]) -> Chunk | None:
+    """A second, lenient reading: invalid UTF-8 becomes U+FFFD as the rules for event streams say, halves of surrogate
+    pairs (gateways that cut text by UTF-16 units send them) and NaN are replaced. None: it cannot be read.
+    """
+    try:
+        value = json.loads(payload.decode("utf-8", "replace"), parse_constant=lambda _: None)
+        return decode(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+    except (*UNREADABLE, ValueError):
+        return None

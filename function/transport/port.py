@@ -1,0 +1,102 @@
+"""The transport port: one HTTP/1.1 exchange at a time on a connection, told as it happens, stamped where it is read.
+
+A transport opens and keeps connections, writes the bytes it is given, and tells a sink what comes back, synchronously
+in the call in which the read was made: a stamp is the instant of the read, never of a task that woke later. It follows
+no redirects, repeats nothing, keeps no cookies and decompresses nothing. It decides nothing: failures are values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
+
+
+class Failure(NamedTuple):
+    """`kind` is one of contract.record.FAILED_KINDS or `connect_timeout`."""
+
+    kind: str
+    message: str
+
+
+class TransportError(Exception):
+    """A connection could not be had."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(f"{failure.kind}: {failure.message}")
+        self.failure = failure
+
+
+class WarmUp(NamedTuple):
+    """What opening a connection took, of the first one. None: that step was not needed (an address, no TLS)."""
+
+    connections: int
+    dns_ns: int | None = None
+    connect_ns: int | None = None
+    tls_ns: int | None = None
+    failure: Failure | None = None
+
+
+class Sink(Protocol):
+    """Told of one exchange: head, then any number of feeds, then end or fail, exactly once. Must not raise."""
+
+    def head(self, stamp_ns: int, status: int, headers: Mapping[str, str]) -> None:
+        """The final status line and headers (1xx are not told); names are matched without case."""
+        ...
+
+    def feed(self, stamp_ns: int, data: bytes) -> None:
+        """Body bytes of one read, without transfer coding."""
+        ...
+
+    def end(self, stamp_ns: int) -> None:
+        """The body is whole."""
+        ...
+
+    def fail(self, stamp_ns: int, failure: Failure) -> None:
+        """The connection is gone, or what came on it was no HTTP."""
+        ...
+
+
+class Channel(Protocol):
+    """A connection held for one exchange. After the sink's end it goes back to the transport by itself."""
+
+    @property
+    def reused(self) -> bool:
+        """It has served before; then nothing was awaited to get it."""
+        ...
+
+    @property
+    def connect_ns(self) -> int | None:
+        """What opening it took: name, connection, TLS. None where it is reused."""
+        ...
+
+    def send(self, request: bytes, sink: Sink) -> None:
+        """Hands all bytes over in this call. At most once."""
+        ...
+
+    def close(self) -> None:
+        """Gives the connection up; the sink is told nothing more. Harmless at any time."""
+        ...
+
+
+class Transport(Protocol):
+    @property
+    def absolute_form(self) -> str:
+        """What stands before the path in a request line: "" or, behind an HTTP proxy, scheme and authority."""
+        ...
+
+    @property
+    def proxy_headers(self) -> Mapping[str, str]:
+        """Headers the proxy wants on every request."""
+        ...
+
+    async def acquire(self) -> Channel:
+        """A connection. Does not yield to the loop where an idle one is at hand. Raises TransportError."""
+        ...
+
+    async def warm(self, connections: int) -> WarmUp:
+        """Opens connections and keeps them; sends nothing on them. Never raises TransportError."""
+        ...
+
+    async def close(self) -> None:
+        """Closes every connection; sinks that still wait are told that theirs is lost."""
+        ...

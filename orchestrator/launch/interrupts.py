@@ -1,0 +1,65 @@
+"""Ctrl-C, SIGTERM and SIGHUP. While a run is watched the first one asks for an abort; any other raises.
+
+`Interrupted` reaches whoever holds processes, and its `finally` ends them: a second Ctrl-C never leaves any behind.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType, TracebackType
+from typing import Any
+
+NUMBERS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+class Interrupted(KeyboardInterrupt):
+    """The person, or the machine, wants this process to end now."""
+
+
+class Interrupts:
+    """A context manager of the main thread; elsewhere (a test's thread) it changes nothing."""
+
+    def __init__(self) -> None:
+        self._asked = threading.Event()
+        self._graceful = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Interrupts:
+        if threading.current_thread() is threading.main_thread():
+            for number in NUMBERS:
+                if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+                    self._before[number] = signal.signal(number, self._caught)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    @property
+    def asked(self) -> bool:
+        return self._asked.is_set()
+
+    def wait(self, seconds: float) -> None:
+        """Sleep, unless and until somebody interrupts."""
+        if self._asked.is_set():
+            threading.Event().wait(seconds)
+        else:
+            self._asked.wait(seconds)
+
+    @contextmanager
+    def graceful(self) -> Iterator[None]:
+        """Inside, the first interrupt only sets `asked`."""
+        self._graceful = True
+        try:
+            yield
+        finally:
+            self._graceful = False
+
+    def _caught(self, number: int, frame: FrameType | None) -> None:
+        first = not self._asked.is_set()
+        self._asked.set()
+        if not (first and self._graceful):
+            raise Interrupted(signal.Signals(number).name)

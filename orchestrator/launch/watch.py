@@ -1,0 +1,67 @@
+"""Looks into the store: one listing each of ready, progress and receipts, and reads only what changed since.
+
+Says what is new and decides nothing. An object that cannot be read is passed over: a worker that writes nonsense is as
+good as silent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from function.contract import keys
+from function.contract.codec import decode
+from function.contract.control import Control, Go, Progress, Ready
+from function.contract.errors import ContractError, NotFound
+from function.contract.receipt import Receipt
+from function.store.port import ObjectStore
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What changed since the last look. `control` is always what lies there now; `go` only where it was asked for."""
+
+    control: Control
+    ready: tuple[Ready, ...]
+    progress: tuple[Progress, ...]
+    receipts: tuple[Receipt, ...]
+    go: tuple[Go, ...] = ()
+
+
+class Watch:
+    """One observer's memory of what it has read."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+        self._seen: dict[str, str] = {}
+
+    def look(self, *, go: bool = False) -> News:
+        """Raises StoreError when the store does not answer; nothing is lost then, the next look finds it.
+
+        `go`: also read go objects that are new, for somebody who does not create them.
+        """
+        control = decode(Control, self._store.get(keys.CONTROL).body, keys.CONTROL)
+        return News(
+            control,
+            tuple(self._new(keys.READY, Ready)),
+            tuple(self._new(keys.PROGRESS, Progress)),
+            tuple(self._new(keys.RECEIPTS, Receipt)),
+            tuple(self._new(keys.GO, Go)) if go else (),
+        )
+
+    def _new(self, prefix: str, kind: type[T]) -> Iterator[T]:
+        for entry in self._store.list(prefix):
+            if self._seen.get(entry.key) == entry.version:
+                continue
+            try:
+                body = self._store.get(entry.key).body
+            except NotFound:
+                continue
+            self._seen[entry.key] = entry.version
+            try:
+                yield decode(kind, body, entry.key)
+            except ContractError:
+                continue
