@@ -33,12 +33,17 @@ TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One offered rate. Lateness is None where there was no log."""
+    """One offered rate. Lateness is None where there was no log.
+
+    `waited_share` is how much of the time the server was ready to run and had no core: above a few hundredths the other
+    figures speak of the machine.
+    """
 
     offered_per_s: int
     received_per_s: float
     cpu_us_per_event: float
     core_share: float
+    waited_share: float
     late_ms_p50: float | None
     late_ms_p99: float | None
     late_ms_p999: float | None
@@ -108,21 +113,26 @@ def measure(rate: int, seconds: float, log: Path | None, cores: tuple[int, int])
         streams = max(1, round(rate * ITL_S * (1 + (TTFT_S - ITL_S) / (TOKENS * ITL_S))))
         reader = Reader(port, streams)
         reader.read_for(0.5)
-        events, cpu = reader.events, _cpu_s(server.pid)
+        events, cpu, waited = reader.events, _cpu_s(server.pid), _waited_s(server.pid)
         took = reader.read_for(seconds)
         events, cpu = reader.events - events, _cpu_s(server.pid) - cpu
+        waited = _waited_s(server.pid) - waited
         reader.close()
     finally:
         server.terminate()
         server.wait(10)
     late = _lateness_ms(log) if log is not None else []
     at = [_percentile(late, share) for share in (0.5, 0.99, 0.999)]
-    return Figure(rate, events / took, cpu / max(1, events) * 1e6, cpu / took, *at)
+    return Figure(rate, events / took, cpu / max(1, events) * 1e6, cpu / took, waited / took, *at)
 
 
 def _cpu_s(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
+
+
+def _waited_s(pid: int) -> float:
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
 
 
 def _lateness_ms(log: Path) -> list[float]:
@@ -161,7 +171,7 @@ def _line(figure: Figure) -> str:
     shown = " / ".join("-" if value is None else f"{value:.3f}" for value in late)
     return (
         f"offered {figure.offered_per_s:>7,}/s  received {figure.received_per_s:>9,.0f}/s  "
-        f"{figure.cpu_us_per_event:5.2f} us CPU an event ({figure.core_share:4.0%} of a core)  "
+        f"{figure.cpu_us_per_event:5.2f} us CPU an event ({figure.core_share:4.0%} of a core, {figure.waited_share:3.0%} waiting)  "
         f"late ms p50/p99/p99.9 {shown}"
     )
 

@@ -1,4 +1,4 @@
-"""What one attempt needs to do its shard: spec, texts, workload and secrets, fetched and checked before anything is sent.
+"""What one attempt needs for its shard: spec, texts, workload and secrets, fetched and checked before anything is sent.
 
 A worker trusts digests, not names: what it sends is what was planned, byte for byte, by the code that was planned.
 """

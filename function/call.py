@@ -25,6 +25,7 @@ GRACE_NS = 1_000_000_000  # after its end, an answer is read on for so long: usa
 LINGER_NS = 10_000_000
 _BEFORE_TEXT = b"\xef\xbb\xbf \t\r\n"
 _EVENT_FIELDS = (b":", b"d", b"e", b"i", b"r")  # comment, data, event, id, retry
+_DOCUMENTS = (b"{", b"[", b"<")  # JSON, HTML
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Call:
         self._task: asyncio.Task[None] | None = None  # while a connection is awaited: who to wake when a limit runs out
         self._channel: Channel | None = None
         self._lead = b""
+        self._declared = False
         self._idle_watched = asked.timeouts.idle_s is None
         self._settled_ns: int | None = None
         self._complete_ns: int | None = None
@@ -102,6 +104,7 @@ class Call:
 
     def head(self, stamp_ns: int, status: int, headers: Mapping[str, str]) -> None:
         self.status = status
+        self._declared = "event-stream" in headers.get("content-type", "").lower()
         coding = headers.get("content-encoding", "identity").strip().lower()
         if not 200 <= status < 300:
             self.location = headers.get("location")
@@ -144,7 +147,7 @@ class Call:
         first = lead.lstrip(_BEFORE_TEXT)[:1]
         if not first:
             return None
-        if first in _EVENT_FIELDS:
+        if first in _EVENT_FIELDS or (self._declared and first not in _DOCUMENTS):
             return StreamFold(self._asked.dialect, self._asked.choices, self._asked.wants_usage)
         return WholeBody(self._asked.dialect)
 

@@ -23,7 +23,7 @@ class Commits:
     def __init__(self, store: ObjectStore, clock: Clock, store_clock: StoreClock) -> None:
         self._store = store
         self._clock = clock
-        self._store_clock = store_clock
+        self.store_clock = store_clock
 
     async def create(self, key: str, body: bytes, patience_s: float) -> bool:
         """Whether the object under `key` is `body`. Raises StoreError when that stayed unknown for `patience_s`."""
@@ -43,5 +43,5 @@ class Commits:
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
         if found.body != body:
             return False
-        self._store_clock.observe(before_ns, found.stored, self._clock.wall_ns())
+        self.store_clock.observe(before_ns, found.stored, self._clock.wall_ns())
         return True

@@ -9,27 +9,32 @@ import json
 import re
 from typing import Any
 
-TEXT_LIMIT = 300  # characters kept
+TEXT_LIMIT = 300  # characters kept in a record
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _UNSEEN = re.compile(r"<(script|style)\b.*?</\1>|<!--.*?-->|<[^>]*>", re.IGNORECASE | re.DOTALL)
 
 
 def error_text(body: bytes) -> str:
-    """At most TEXT_LIMIT characters on one line; "" for an empty body."""
+    """One line of any length, to be shortened once secrets are out of it; "" for an empty body."""
     text = body[: 1 << 16].decode("utf-8", "replace").strip()
     if text[:1] in ("{", "[", '"'):
         try:
-            return shorten(_said(json.loads(text)) or text)
+            return one_line(_said(json.loads(text)) or text)
         except (ValueError, RecursionError):
-            return shorten(text)
+            return one_line(text)
     if text[:1] == "<":
         title = _TITLE.search(text)
-        return shorten(title.group(1) if title and title.group(1).strip() else _UNSEEN.sub(" ", text))
-    return shorten(text)
+        return one_line(title.group(1) if title and title.group(1).strip() else _UNSEEN.sub(" ", text))
+    return one_line(text)
+
+
+def one_line(text: str) -> str:
+    """Without line breaks, and without anything that a terminal would obey."""
+    return "".join(sign if sign.isprintable() else "�" for sign in " ".join(text.split()))
 
 
 def shorten(text: str) -> str:
-    line = " ".join(text.split())
+    line = one_line(text)
     return line if len(line) <= TEXT_LIMIT else line[: TEXT_LIMIT - 1] + "…"
 
 

@@ -50,9 +50,7 @@ class InFlight(NamedTuple):
 class Flight:
     """`landed` is called after each row, once the place in the air is free again."""
 
-    def __init__(
-        self, performer: Performer, gate: Gate, record: Callable[[Row], None], tally: Tally, rim: Rim
-    ) -> None:
+    def __init__(self, performer: Performer, gate: Gate, record: Callable[[Row], None], tally: Tally, rim: Rim) -> None:
         self.landed: Callable[[], None] = lambda: None
         self.origin_ns = 0  # the run's t0 on the clock; set once go is known
         self._performer = performer
@@ -154,4 +152,5 @@ def _expired(row: Row) -> Row:
     """Cancelled because the drain was over, not because anybody stopped the run."""
     if row.sent_ns is None:
         return replace(row, status="missed", error_kind="no_time_left")
-    return replace(row, status="timed_out", error_kind="total_timeout")
+    message = "not answered before the worker's drain was over"
+    return replace(row, status="timed_out", error_kind="total_timeout", error_message=row.error_message or message)

@@ -39,7 +39,18 @@ class Gate:
     later one is older. Before the first read the lease counts from the gate's own start.
     """
 
-    __slots__ = ("_asleep_ns", "_attempt", "_clock", "_go", "_half_ns", "_mark", "_moved", "_shard", "_stop", "_until_ns")
+    __slots__ = (
+        "_asleep_ns",
+        "_attempt",
+        "_clock",
+        "_go",
+        "_half_ns",
+        "_mark",
+        "_moved",
+        "_shard",
+        "_stop",
+        "_until_ns",
+    )
 
     def __init__(self, shard: str, attempt: int, lease_ns: int, clock: Clock) -> None:
         self._shard = shard

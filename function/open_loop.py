@@ -46,7 +46,7 @@ def limits(spec: ShardSpec, timeline: Timeline) -> Limits:
 
 
 class OpenLoop:
-    """`run` returns when nothing is left to send. Cancelling it stops the sending; `leave` then accounts for the rest."""
+    """`run` returns when nothing is left to send. Cancelling it stops the sending; `leave` accounts for the rest."""
 
     def __init__(
         self,
@@ -102,7 +102,7 @@ class OpenLoop:
     def _send_due(self) -> None:
         """What is due, then set the alarm for what is next."""
         if self._ended.is_set():
-            return
+            return None
         for _ in range(_TURN):
             now_ns = self._now_ns()
             if now_ns >= self._limits.send_until_ns:

@@ -6,9 +6,8 @@ The tally is kept by the loop and read by the thread that writes progress; a cou
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from math import log10
-from typing import Literal
+from typing import Literal, Protocol
 
 from function.arrival import Arrival, Row
 from function.clock import Clock
@@ -53,24 +52,33 @@ class Tally:
         return Counts(seen["ok"], seen["failed"], seen["timed_out"], seen["missed"], seen["aborted"])
 
 
+class Watched(Protocol):
+    """What progress is written of: function.sending.Sending."""
+
+    state: State
+    tally: Tally
+
+    @property
+    def in_flight(self) -> int: ...
+
+
 class ProgressReport:
-    """One step writes the progress object once. `state` is set by the worker as it goes along."""
+    """One step writes the progress object once."""
 
     def __init__(
         self,
         store: ObjectStore,
         claim: Claim,
-        tally: Tally,
-        in_flight: Callable[[], int],
-        clocks: tuple[Clock, StoreClock],
+        watched: Watched,
+        clock: Clock,
+        store_clock: StoreClock,
         period_s: float,
     ) -> None:
-        self.state: State = "waiting"
         self._store = store
         self._claim = claim
-        self._tally = tally
-        self._in_flight = in_flight
-        self._clock, self._store_clock = clocks
+        self._watched = watched
+        self._clock = clock
+        self._store_clock = store_clock
         self._period_s = period_s
         self._key = keys.progress(keys.attempt_id(claim.shard, claim.attempt))
 
@@ -85,12 +93,13 @@ class ProgressReport:
         return self._period_s
 
     def _progress(self) -> Progress:
-        tally, counts = self._tally, self._tally.counts()
+        tally = self._watched.tally
+        counts = tally.counts()
         return Progress(
             shard=self._claim.shard,
             attempt=self._claim.attempt,
             nonce=self._claim.nonce,
-            state=self.state,
+            state=self._watched.state,
             at_unix_ns=self._clock.wall_ns() + self._store_clock.offset()[0],
             sent=tally.sent_count,
             ok=counts.ok,
@@ -98,7 +107,7 @@ class ProgressReport:
             timed_out=counts.timed_out,
             missed=counts.missed,
             aborted=counts.aborted,
-            in_flight=self._in_flight(),
+            in_flight=self._watched.in_flight,
             ttft=tuple(tally.ttft),
             stages=dict(tally.stages),
             errors=dict(tally.errors),

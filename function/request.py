@@ -82,51 +82,59 @@ class Requester:
         the answer's end. A refused permit or a cancellation is an aborted row; what was answered by then is kept.
         """
         if self._refused is not None:
-            return self._row(arrival, None, body, Verdict("failed", *self._refused))
+            return self._row(arrival, Verdict("failed", *self._refused))
         refusal = permit()
         if refusal is not None:
-            return self._row(arrival, None, body, Verdict("aborted", refusal))
+            return self._row(arrival, Verdict("aborted", refusal))
         call = Call(self._asked, self._clock)
-        verdict: Verdict | None = None
+        aborted: Verdict | None = None
         try:
             head = self._head.render(f"{self._run_id}-{arrival.request_index}", len(body))
             refusal = await call.run(self._transport, head + body, permit)
             if refusal is not None:
-                verdict = Verdict("aborted", refusal)
+                aborted = Verdict("aborted", refusal)
+                call.abandon()
         except TransportError as error:
             call.failure, call.ending = error.failure, "lost"
+            call.abandon()
         except asyncio.CancelledError:
             _uncancel()
             if not call.over:
-                verdict = Verdict("aborted", cancel_kind())
+                aborted = Verdict("aborted", cancel_kind())
             call.abandon()
         except Exception as error:  # noqa: BLE001 - a fault of ours is a failed row too: one request must not end a shard
             call.failure, call.ending = Failure("protocol", f"{type(error).__name__}: {error}"), "lost"
             call.abandon()
-        return self._row(arrival, call, body, verdict or self._verdict(call, arrival))
+        answer = call.reader.answer() if call.reader is not None else None
+        verdict = aborted or self._verdict(call, answer, arrival)
+        return self._row(arrival, verdict, call, answer or _NO_BODY, len(body))
 
     async def close(self) -> None:
         await self._transport.close()
 
-    def _verdict(self, call: Call, arrival: Arrival) -> Verdict:
+    def _verdict(self, call: Call, answer: Answer | None, arrival: Arrival) -> Verdict:
         if call.expired is not None:
             return Verdict("timed_out", call.expired, _limit_text(call.expired, self._asked.timeouts))
-        answer = call.reader.answer() if call.reader is not None else None
         if call.status is not None and not 200 <= call.status < 300:
             message = (answer.error if answer else None) or (f"to {call.location}" if call.location else None)
             return Verdict("failed", f"http_{call.status}", message)
         lost = call.failure or Failure("connection_lost", "the connection ended")
         why = Verdict("timed_out" if lost.kind in TIMED_OUT_KINDS else "failed", *lost)
-        if call.status is None:
-            return why
-        if answer is None and call.ending == "lost":
+        if call.status is None or (answer is None and call.ending == "lost"):
             return why
         return judge(answer or _NO_BODY, call.ending, why, self._body.asked_tokens(arrival))
 
-    def _row(self, arrival: Arrival, call: Call | None, body: bytes, verdict: Verdict) -> Row:
+    def _row(
+        self,
+        arrival: Arrival,
+        verdict: Verdict,
+        call: Call | None = None,
+        answer: Answer = _NO_BODY,
+        request_bytes: int | None = None,
+    ) -> Row:
         status, kind, message = verdict
-        refused = call is None or (status == "aborted" and not call.written)  # the endpoint never heard of it
-        answer = call.reader.answer() if call is not None and call.reader is not None else _NO_BODY
+        if call is not None and status == "aborted" and not call.written:
+            call = request_bytes = None  # the endpoint never heard of it
         usage = answer.usage or Usage()
         since = self._since
         return Row(
@@ -136,12 +144,12 @@ class Requester:
             scheduled_ns=arrival.scheduled_ns,
             eligible_ns=arrival.eligible_ns,
             status=status,
-            sent_ns=None if call is None or refused else since(call.sent_ns),
+            sent_ns=since(call.sent_ns) if call else None,
             first_byte_ns=since(call.first_byte_ns) if call else None,
             first_token_ns=since(answer.token_ns[0]) if answer.token_ns else None,
             first_content_token_ns=since(answer.first_content_ns),
             last_token_ns=since(answer.last_token_ns),
-            end_ns=None if call is None or refused else since(call.end_ns or self._clock.now_ns()),
+            end_ns=since(max(call.end_ns or 0, answer.last_token_ns or 0)) if call else None,
             http_status=call.status if call else None,
             error_kind=kind,
             error_message=self._speakable(message),
@@ -149,7 +157,7 @@ class Requester:
             output_tokens=usage.output,
             cached_tokens=usage.cached,
             reasoning_tokens=usage.reasoning,
-            request_bytes=None if refused else len(body),
+            request_bytes=request_bytes,
             response_bytes=call.received if call and call.status is not None else None,
             connection_reused=call.reused if call else None,
             connect_ns=call.connect_ns if call else None,
@@ -194,7 +202,7 @@ def _uncancel() -> None:
 
 def _limit_text(kind: str, timeouts: Timeouts) -> str:
     return {
-        "connect_timeout": f"no connection within {timeouts.connect_s:g} s",
+        "connect_timeout": f"no connection within {timeouts.connect_s} s",
         "first_token_timeout": f"no token within {timeouts.first_token_s} s of sending",
         "idle_timeout": f"no event of the answer for {timeouts.idle_s} s",
         "total_timeout": f"not answered within {timeouts.total_s} s of sending",

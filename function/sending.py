@@ -7,11 +7,10 @@ is in the air, account for what was due, flush.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 
+from function.arrival import Row
 from function.closed_loop import ClosedLoop
-from function.contract.control import Claim
 from function.contract.receipt import Health, StopReason
 from function.contract.spec import ShardSpec
 from function.flight import Flight, Performer
@@ -21,7 +20,6 @@ from function.open_loop import OpenLoop, limits
 from function.progress import State, Tally
 from function.recorder import PartWriter, Recorder
 from function.rim import Rim
-from function.store.port import ObjectStore
 from function.timeline import Timeline
 from function.vigil import Vigil
 from function.window import Window
@@ -43,13 +41,91 @@ class Sending:
     """Made before go, so that the workload is decoded ahead; `run` once it has come. `close` in any case."""
 
     def __init__(
-        self, spec: ShardSpec, claim: Claim, store: ObjectStore, workload: bytes, performer: Performer, gate: Gate
+        self, spec: ShardSpec, workload: bytes, performer: Performer, gate: Gate, writer: PartWriter, rim: Rim
     ) -> None:
         self.state: State = "waiting"
         self.tally = Tally()
-        self.writer = PartWriter(store, claim.shard, claim.attempt)
-        self.recorder = Recorder(self.writer, self._sent)
+        self.flight = Flight(performer, gate, self._record, self.tally, rim)
+        self.recorder = Recorder(writer, self.flight.sent)
         self._spec = spec
         self._performer = performer
-        self._gate = gate
+        self._rim = rim
         self._supply = Supply(workload, _reuse(spec))
+        self._supply.start(rim.spawn, rim.fuse)
+        self.recorder.start(rim.spawn, rim.fuse)
+
+    @property
+    def in_flight(self) -> int:
+        return self.flight.count
+
+    def stop(self) -> None:
+        """Ends the threads; blocks until they have."""
+        self._supply.stop()
+        self.recorder.stop()
+
+    async def run(self, timeline: Timeline, vigil: Vigil, cold_start_ns: int) -> Ending:
+        """Raises nothing that would keep the rows so far from being stored: it is in the ending."""
+        self._performer.origin_ns = self.flight.origin_ns = timeline.origin_ns
+        self._supply.phase_ns = timeline.phase_ns
+        probe = HealthProbe(self._rim, cold_start_ns, lambda: (self.flight.count, self.tally.sent_count))
+        probe.start(timeline.origin_ns)
+        flusher = asyncio.create_task(self._flush_regularly())
+        loop, error = self._loop(timeline), None
+        stop: Stop | None = None
+        try:
+            stop = await self._send(loop, timeline, vigil)
+        except Exception as raised:  # noqa: BLE001 - raised again by the caller, once what was measured is stored
+            error = raised
+            await self.flight.cut("lease")
+        finally:
+            flusher.cancel()
+        self.state = "ended"
+        self.recorder.flush(last=True)
+        return _ending(stop, error, loop, timeline, probe.close())
+
+    async def _send(self, loop: OpenLoop | ClosedLoop, timeline: Timeline, vigil: Vigil) -> Stop | None:
+        self.state = "sending"
+        stop = await vigil.unless_stopped(loop.run())
+        if stop is None:
+            self.state = "draining"
+            if loop.out_of_time:
+                await loop.leave("missed", "no_time_left")
+            until_ns = self._rim.clock.now_ns() + int(self._spec.drain_s * 1e9)
+            stop = await vigil.unless_stopped(self.flight.drain(until_ns))
+        if stop is not None:
+            await self.flight.cut(stop.kind)
+            await loop.leave("aborted", stop.kind, timeline.since_t0(stop.at_ns))
+        return stop
+
+    def _loop(self, timeline: Timeline) -> OpenLoop | ClosedLoop:
+        window = Window(self._supply, self._performer.prepare, self._rim.fuse)
+        if self._spec.kind == "open":
+            return OpenLoop(limits(self._spec, timeline), window, self.flight, self._rim)
+        return ClosedLoop(self._spec.users or 0, timeline, window, self.flight, self._rim)
+
+    async def _flush_regularly(self) -> None:
+        flush = self._rim.fuse.guard(self.recorder.flush)
+        while True:
+            await asyncio.sleep(self._spec.flush_s)
+            flush()
+
+    def _record(self, row: Row) -> None:
+        self.recorder.record(row)
+
+
+def _reuse(spec: ShardSpec) -> Reuse | None:
+    if spec.kind != "closed_time" or spec.index_limit is None:
+        return None
+    return Reuse(spec.next_index, spec.index_stride, spec.index_limit)
+
+
+def _ending(
+    stop: Stop | None, error: Exception | None, loop: OpenLoop | ClosedLoop, timeline: Timeline, health: Health
+) -> Ending:
+    if error is not None:
+        return Ending("failed", None, f"{type(error).__name__}: {error}", health, error)
+    if stop is not None:
+        return Ending(stop.reason, timeline.since_t0(stop.at_ns), stop.detail, health)
+    if loop.out_of_time:
+        return Ending("time", timeline.send_until_ns, "the invocation's time was up", health)
+    return Ending("complete", None, None, health)

@@ -66,6 +66,7 @@ class StreamFold:
         try:
             for payload, name in self._events.feed(data):
                 self.event(stamp_ns, payload, name)
+                stamp_ns += 1  # events of one read share its instant; a nanosecond keeps their order
         except EventTooLong as error:
             self._fault = ("protocol", str(error))
             self.settled = True

@@ -1,4 +1,4 @@
-"""Works on, and looks up every few milliseconds: has the gate stopped, was the process told to end, is something broken?
+"""Works, and looks up every few milliseconds: has the gate stopped, was the process told to end, is something broken?
 
 The gate is asked at every send besides; this is what ends the waiting, cancels what is in flight, and turns a thread's
 or a callback's error into the worker's.
@@ -18,7 +18,7 @@ LOOK_S = 0.05
 
 
 class Vigil:
-    """`interrupted` says why this process was told to end, `unstored` why its records cannot be kept; None: all well."""
+    """`interrupted` says why this process was told to end, `unstored` why records cannot be kept; None: all well."""
 
     def __init__(
         self,

@@ -142,6 +142,6 @@ def _chunks(body: bytes) -> Iterator[tuple[list[Any], ...]]:
         for batch in read_ipc(BytesIO(body)):
             for start in range(0, batch.num_rows, CHUNK_ROWS):
                 cut = batch.slice(start, CHUNK_ROWS)
-                yield tuple(cut.column(name).to_pylist() for name in names)
-    except Exception as error:  # noqa: BLE001 - arro3 raises bare Exceptions
+                yield tuple(list(cut.column(name).to_pylist()) for name in names)
+    except Exception as error:  # arro3 raises bare Exceptions
         raise ContractError(f"the workload part cannot be read: {error}") from error

@@ -43,6 +43,7 @@ class Health(msgspec.Struct, frozen=True):
     rss_max_bytes: int
     seconds: tuple[HealthSecond, ...] = ()
     kernel_stamps: bool = False  # then loop lag delays no stamp
+    clock_steps: int = 0  # steps of the wall clock that made kernel stamps fall back to the monotonic clock
 
 
 class Counts(msgspec.Struct, frozen=True):

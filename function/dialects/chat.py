@@ -64,6 +64,8 @@ class Choice(msgspec.Struct):
 class WholeChoice(Choice, rename={"delta": "message"}):
     """The same, where the answer is not streamed."""
 
+    delta: Delta | None = None  # declared again: a rename covers a class's own fields only
+
 
 class Chunk(msgspec.Struct):
     choices: list[Choice] | None = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from function.contract.errors import UsageError
 
@@ -53,13 +53,14 @@ def parse_endpoint(root: str) -> Endpoint:
     bracketed = f"[{host}]" if ":" in host else host
     default = DEFAULT_PORTS[url.scheme]
     authority = bracketed if port in (None, default) else f"{bracketed}:{port}"
-    prefix = url.path.rstrip("/").encode("ascii", "replace").decode()
+    prefix = quote(url.path.rstrip("/"), safe="/%:@!$&'()*+,;=~")
     return Endpoint(url.scheme, host, default if port is None else port, authority, prefix)
 
 
 def _host(url: SplitResult) -> str:
+    """Raises UnicodeError, a ValueError, for names that no resolver takes: empty and overlong labels."""
     host = (url.hostname or "").lower()
-    return host if host.isascii() else host.encode("idna").decode("ascii")
+    return host if ":" in host else host.encode("idna").decode("ascii")
 
 
 def _unusable(message: str) -> UsageError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from orchestrator.config.quantity import wrong
 from orchestrator.config.secret import SecretValue
@@ -14,6 +14,12 @@ from orchestrator.config.section import NOT_YET, Section
 OURS_IN_BODY = ("model", "messages", "prompt", "stream")
 OURS_IN_HEADERS = ("x-request-id", "content-length", "transfer-encoding", "connection")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+
+def _without_nulls(headers: Any) -> Any:
+    return (
+        {name: value for name, value in headers.items() if value is not None} if isinstance(headers, dict) else headers
+    )
 
 
 def _sendable(headers: dict[str, Any]) -> dict[str, Any]:
@@ -71,7 +77,7 @@ class Api(Section):
         default=False,
         description="Stream answers. Without it there is no time to first token and no inter-token latency.",
     )
-    headers: Annotated[dict[str, SecretValue], AfterValidator(_sendable)] = Field(
+    headers: Annotated[dict[str, SecretValue], BeforeValidator(_without_nulls), AfterValidator(_sendable)] = Field(
         default_factory=dict,
         description="Headers sent with every request; a value may be a reference: {env: NAME}. Values are redacted"
         " wherever the name sounds like a secret.",

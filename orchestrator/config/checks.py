@@ -28,18 +28,22 @@ def check(
 ) -> Problems:
     """Problems of the sections in `sound`; those not named hold defaults that nobody asked for.
 
-    In a section of `mended` values that could not be read are missing. `left_out` names the mappings these stood in:
-    of what lies in or below these nothing is said.
+    A section of `mended` lacks some of what was meant for it: `left_out` names these places, and what their absence
+    could explain is not said.
     """
     for sections, function in CHECKS:
         if sections <= sound:
             yield from function(config)
         elif len(sections) == 1 and sections <= mended:
-            yield from (found for found in function(config) if not any(_within(found.path, at) for at in left_out))
+            yield from (found for found in function(config) if not any(_explains(at, found.path) for at in left_out))
 
 
-def _within(path: str, mapping: str) -> bool:
-    return path == mapping or path.startswith(mapping + ".")
+def _explains(absent: str, path: str) -> bool:
+    """Whether a problem at `path` may come of `absent`: below it, beside it, or anywhere near a missing `type`."""
+    mapping, _, key = absent.rpartition(".")
+    if path in (absent, mapping) or path.startswith(f"{absent}."):
+        return True
+    return path.startswith(f"{mapping}.") if key == "type" else path.rpartition(".")[0] == mapping
 
 
 def _server(config: Config) -> Iterator[Problem]:

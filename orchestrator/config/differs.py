@@ -36,14 +36,14 @@ def _differences(config: Config) -> Iterator[tuple[str, str, str]]:
         yield "server.base_url", message, "leave base_url out for the embedded model server"
     lifecycle = report.request_lifecycle
     if "use_server_output_tokens" in lifecycle.model_fields_set and not lifecycle.use_server_output_tokens:
-        message = "the server's own token count is used wherever it gives one"
+        message = "the server's token count is used wherever it gives one; inference-perf counts again"
         yield "report.request_lifecycle.use_server_output_tokens", message, "the report names the source"
 
 
 def _distribution(path: str, spread: Distribution | None) -> Iterator[tuple[str, str, str]]:
     if spread is None:
         return
-    if spread.variance is not None and "std_dev" not in spread.model_fields_set:
+    if spread.variance is not None:
         yield path, "variance alone is accepted; inference-perf refuses it", "the same as std_dev squared"
         return
     low, high = spread.mean - _CUT * spread.spread, spread.mean + _CUT * spread.spread

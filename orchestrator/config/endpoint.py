@@ -20,13 +20,20 @@ def endpoint_root(base_url: str) -> str:
     >>> endpoint_root("http://127.0.0.1:8100/proxy/team-a/v1/")
     'http://127.0.0.1:8100/proxy/team-a'
     """
-    return _ROUTE.sub("", base_url.strip().rstrip("/")).rstrip("/")
+    scheme, separator, rest = base_url.strip().partition("://")
+    host, _, path = rest.partition("/")
+    return scheme + separator + host + _ROUTE.sub("", f"/{path}".rstrip("/")).rstrip("/")
+
+
+def _bare_host(value: str) -> bool:
+    return re.fullmatch(r"[\w.-]+(:\d+)?(/[\w./-]*)?", value) is not None
 
 
 def checked_base_url(value: str) -> str:
     """`value` as it stands if requests can be sent there; PydanticCustomError otherwise (never quoting a password)."""
     example = "for example http://127.0.0.1:8000"
     value = value.strip()
+    shown = "the value" if "@" in value else repr(value)
     try:
         parts = urlsplit(value)
         host, port = parts.hostname, parts.port
@@ -35,9 +42,9 @@ def checked_base_url(value: str) -> str:
     if "@" in parts.netloc:
         raise wrong("holds credentials", "use server.api_key, or a reference in api.headers")
     if parts.scheme not in ("http", "https"):
-        raise wrong(f"{value!r} is not an http or https URL", f"http://{value}" if "://" not in value else example)
+        raise wrong(f"{shown} is not an http or https URL", f"http://{value}" if _bare_host(value) else example)
     if not host or port == 0 or any(character.isspace() for character in value):
-        raise wrong(f"{value!r} names no host and port to call", example)
+        raise wrong(f"{shown} names no host and port to call", example)
     if parts.query or parts.fragment:
-        raise wrong(f"{value!r} has a query or a fragment", "only scheme, host, port and path")
+        raise wrong(f"{shown} has a query or a fragment", "only scheme, host, port and path")
     return value

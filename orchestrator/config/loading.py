@@ -85,16 +85,16 @@ def _validate(tree: Tree, written: Tree) -> tuple[Config, list[Problem]]:
     astray = list(strays(tree, Config, Config))
     problems = [stray.problem for stray in astray]
     meant = {stray.meant for stray in astray}
-    unsound = {place.split(".")[0] for place in meant}
+    unsound = {place for place in meant if place in Config.model_fields}
+    left_out = {place.split("[")[0] for place in meant if "." in place}
     for stray in astray:
         tree = without(tree, stray.path)
     sections: dict[str, Any] = {}
-    left_out: set[str] = set()
     for name in (name for name in Config.model_fields if tree.get(name) is not None):
         sections[name], refused = _section(name, tree, written)
         found = [refusal.problem for refusal in refused]
         problems += [problem for problem in found if not (problem.code == "missing_key" and problem.path in meant)]
-        left_out |= {dotted(refusal.leave_out[:-1]) or name for refusal in refused}
+        left_out |= {dotted(refusal.leave_out) for refusal in refused}
     config = Config.model_validate(sections)
     mended = {path.split(".")[0] for path in left_out} - unsound
     problems += check(config, set(Config.model_fields) - unsound - mended, mended, left_out)

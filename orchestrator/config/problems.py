@@ -117,7 +117,7 @@ def _quoted(path: Path, value: Any) -> str:
         return "a list"
     if value is None:
         return "nothing"
-    if may_hold_secret(path):
+    if may_hold_secret(path) or "@" in str(value):  # a URL may hold a password
         return "the value"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"

@@ -28,9 +28,20 @@ _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != _TIMESTAMP]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9][0-9]*[eE][-+]?[0-9]+$"), list("-+0123456789")
-)
+
+
+class _Dumper(yaml.SafeDumper):
+    """SafeDumper that escapes the line breaks of other alphabets, which PyYAML would write raw and read as a space."""
+
+    def text(self, value: str) -> Any:
+        style = '"' if any(character in value for character in "\x85\u2028\u2029") else None
+        return self.represent_scalar("tag:yaml.org,2002:str", value, style)
+
+
+_Dumper.add_representer(str, _Dumper.text)
+_EXPONENT = ("tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+[eE][-+]?[0-9]+$"), list("-+0123456789"))
+_Loader.add_implicit_resolver(*_EXPONENT)
+_Dumper.add_implicit_resolver(*_EXPONENT)  # so that such a text is quoted
 
 
 def parse(text: str | bytes, source: str) -> tuple[Any, list[Problem]]:
@@ -49,7 +60,7 @@ def parse(text: str | bytes, source: str) -> tuple[Any, list[Problem]]:
         if loader is not None:
             loader.dispose()
     problems.extend(_unfit_values(value, ()))
-    return value, problems
+    return (_text_keys(value) if problems else value), problems
 
 
 def parse_value(text: str) -> Any:
@@ -64,7 +75,7 @@ def parse_value(text: str) -> Any:
 
 
 def dump(tree: Tree) -> str:
-    return str(yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, default_flow_style=False, width=120))
+    return str(yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120))
 
 
 def _unreadable(error: yaml.YAMLError, source: str, text: str | bytes) -> Problem:
@@ -106,6 +117,13 @@ def _doubtful_keys(node: Any, path: tuple[str | int, ...]) -> Any:
             )
         lines[name] = line
         yield from _doubtful_keys(value, here)
+
+
+def _text_keys(value: Any) -> Any:
+    """Without the keys that are not text: what they were meant for is unknown."""
+    if isinstance(value, dict):
+        return {key: _text_keys(item) for key, item in value.items() if isinstance(key, str)}
+    return [_text_keys(item) for item in value] if isinstance(value, list) else value
 
 
 def _unfit_values(value: Any, path: tuple[str | int, ...]) -> Any:

@@ -13,6 +13,7 @@ from function.contract import keys
 from function.contract.codec import decode, encode
 from function.contract.control import Go, Payload
 from function.contract.errors import ProviderError, StoreError
+from function.contract.observed import End
 from function.contract.plan import Plan
 from function.store.owned import create_or_read
 from function.store.port import ObjectStore
@@ -45,7 +46,7 @@ class Run:
 class Driven:
     """How it went. `failure` is why no load could be started; `overdue` shards neither committed nor ended."""
 
-    ended: list[Ended] = field(default_factory=list)
+    ends: dict[str, End] = field(default_factory=dict)  # by attempt id
     overdue: tuple[str, ...] = ()
     aborted: bool = False
     reason: str | None = None
@@ -107,9 +108,9 @@ class Drive:
             pass  # the next look finds it; an end is told after what it left behind, so that waits as well
         else:
             ended, self._unreported = self._unreported, []
-            self._driven.ended += ended
             for one in ended:
-                self._fleet.ended(one.shard, one.attempt, now_ns)
+                self._driven.ends[keys.attempt_id(one.shard, one.attempt)] = End(one.exit_code, one.tail, now_ns)
+                self._fleet.ended(one.shard, one.attempt, now_ns, clean=one.exit_code == 0)
         if self._lease.standing is Standing.ABORTED:
             self._stopped(self._lease.reason, now_ns)
         elif self._lease.standing is Standing.FENCED:

@@ -38,6 +38,15 @@ class Patience:
     burst: int = 64
 
 
+def patience_for(plan: Plan) -> Patience:
+    """Local processes of a later slice start one after another over the lead (which is 3 s and 0.4 s a lane): starting
+    them at once would take the machine away from the slice that is sending."""
+    if plan.provider != "local":
+        return Patience(retry_slow=True)
+    terms = plan.coordination
+    return Patience(spacing_ns=ns(min(0.4, max(terms.lead_s - 3.0, 0.0) / terms.lanes)))
+
+
 class Fleet:
     """One run. `clock_error_ns` is that of `now`; `writer` marks the go objects created here."""
 
@@ -69,9 +78,13 @@ class Fleet:
     def receipt(self, shard: str, attempt: int) -> None:
         self._shards[shard].committed = attempt
 
-    def ended(self, shard: str, attempt: int, now_ns: int) -> None:
-        """The invocation is provably over. Tell receipts first: its last act may have been to write one."""
-        self._shards[shard].at(attempt, now_ns).ended = True
+    def ended(self, shard: str, attempt: int, now_ns: int, *, clean: bool = False) -> None:
+        """An invocation is provably over. Tell receipts first: its last act may have been to write one.
+
+        `clean`: it ended as the protocol has it (exit code 0).
+        """
+        over = self._shards[shard].at(attempt, now_ns)
+        over.ended, over.clean = True, clean
 
     def go_settled(self, go: Go, now_ns: int) -> None:
         """That go exists, whoever created it."""

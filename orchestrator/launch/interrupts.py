@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, Literal
 
 NUMBERS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
@@ -24,7 +24,7 @@ class Interrupts:
 
     def __init__(self) -> None:
         self._asked = threading.Event()
-        self._graceful = False
+        self._raising: Literal["always", "again", "never"] = "always"
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Interrupts:
@@ -52,14 +52,25 @@ class Interrupts:
     @contextmanager
     def graceful(self) -> Iterator[None]:
         """Inside, the first interrupt only sets `asked`."""
-        self._graceful = True
+        with self._while("again"):
+            yield
+
+    @contextmanager
+    def held_off(self) -> Iterator[None]:
+        """Inside, none raises: for the few seconds in which processes are ended."""
+        with self._while("never"):
+            yield
+
+    @contextmanager
+    def _while(self, raising: Literal["again", "never"]) -> Iterator[None]:
+        before, self._raising = self._raising, raising
         try:
             yield
         finally:
-            self._graceful = False
+            self._raising = before
 
     def _caught(self, number: int, frame: FrameType | None) -> None:
-        first = not self._asked.is_set()
+        again = self._asked.is_set()
         self._asked.set()
-        if not (first and self._graceful):
+        if self._raising == "always" or (self._raising == "again" and again):
             raise Interrupted(signal.Signals(number).name)

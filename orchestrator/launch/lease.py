@@ -133,8 +133,8 @@ class Lease:
 
     def _lapsed(self) -> None:
         """Our own renewals were too far apart (a sleep, a stopped process): the workers are silent, and stay so."""
-        found = put_abort(self._store, "lease", self.control)
-        self._tenure.end(Standing.ABORTED, found.reason)
+        self._tenure.end(Standing.ABORTED, "lease")  # also where the store takes no abort: nothing is renewed any more
+        put_abort(self._store, "lease", self.control)
 
     def _write(self, wanted: Control) -> Control | None:
         """Replace control; None when something else lies there, which the tenure has then been told."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from function.contract import keys
 from function.contract.codec import decode
@@ -44,6 +45,11 @@ def find_run(word: str, root: str) -> StoredRun:
             code="run_not_found",
         )
     return found
+
+
+def local_folder(store: ObjectStore) -> Path | None:
+    """Where the store lies on this machine; None for a bucket."""
+    return None if "://" in store.uri else Path(store.uri)
 
 
 def run_ids(root: ObjectStore) -> Iterator[str]:

@@ -64,18 +64,22 @@ def check_root(run: ObjectStore, run_id: str) -> StoreClock:
         pass
     except StoreError as error:
         raise _unwritable(run, error) from error
-    key = f"probe-{secrets.token_hex(8)}"
     try:
-        asked_ns = boot_ns()
-        made = create_or_read(run, key, b"created")
-        clock = store_clock(made.stored, asked_ns, boot_ns())
-        try:
-            if made.body != b"created" or replace_owned(run, key, b"replaced", made.stored.version) is None:
-                raise StoreError("conditional writes do not work there")
-        finally:
-            run.delete(key)
+        return probe_clock(run)
     except StoreError as error:
         raise _unwritable(run, error) from error
+
+
+def probe_clock(run: ObjectStore) -> StoreClock:
+    """The store's clock, by a write that leaves nothing behind. Raises StoreError where conditional writes fail."""
+    key, asked_ns = f"probe-{secrets.token_hex(8)}", boot_ns()
+    made = create_or_read(run, key, b"created")
+    clock = store_clock(made.stored, asked_ns, boot_ns())
+    try:
+        if made.body != b"created" or replace_owned(run, key, b"replaced", made.stored.version) is None:
+            raise StoreError("conditional writes do not work there")
+    finally:
+        run.delete(key)
     return clock
 
 

@@ -15,13 +15,18 @@ from function.contract.plan import Plan
 
 @dataclass(slots=True)
 class Attempt:
-    """`heard_ns`: when it last gave a sign of life. `ended`: its invocation is provably over."""
+    """`heard_ns`: when it last gave a sign of life. `ended`: its invocation is provably over.
+
+    `clean`: that ended as the protocol has it. Without a receipt it sent nothing, and another invocation may hold the
+    attempt (a duplicate finds it claimed and leaves).
+    """
 
     invoked_ns: int
     ready: Ready | None = None
     heard_ns: int | None = None
     draining: bool = False
     ended: bool = False
+    clean: bool = False
 
     def hear(self, now_ns: int) -> None:
         self.heard_ns = now_ns
@@ -49,7 +54,8 @@ class Shard:
         """Granted, and its attempt has committed or can no longer send."""
         if self.granted is None:
             return False
-        return self.committed == self.granted or self.attempts[self.granted].ended
+        attempt = self.attempts[self.granted]
+        return self.committed == self.granted or (attempt.ended and not attempt.clean)
 
     def grantable(self, now_ns: int, stale_ns: int, send_until_ns: int) -> int | None:
         """The first attempt that is ready, alive, heard of lately, and able to send until then."""

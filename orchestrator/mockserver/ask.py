@@ -102,7 +102,7 @@ def _decode(decoder: msgspec.json.Decoder[B], body: bytes) -> B:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
         raise AskError(str(error), _field_of(str(error))) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise AskError(f"There was an error parsing the body: {error}") from error
 
 
@@ -139,6 +139,8 @@ def _prompts(prompt: str | list[str | int | list[int]]) -> list[list[str]]:
 def _ask(asked: _Body, limit: int | None, words: tuple[str, ...], prompts: int, config: MockConfig) -> Ask:
     asked_tokens = config.default_max_tokens if limit is None else limit
     choices = 1 if asked.n is None else asked.n
+    if asked.stream_options is not None and not asked.stream:
+        raise AskError("Stream options can only be defined when `stream=True`.", "stream_options")
     if asked_tokens < 1:
         raise AskError(f"max_tokens must be at least 1, got {asked_tokens}.", "max_tokens")
     if asked_tokens > config.max_model_len:

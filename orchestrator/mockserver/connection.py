@@ -13,6 +13,7 @@ from typing import Any, Protocol, cast
 
 import httptools
 
+from orchestrator.mockserver.clock import boot_ns
 from orchestrator.mockserver.request import Request
 
 MAX_BODY_BYTES = 64 << 20
@@ -61,6 +62,7 @@ class Connection(asyncio.Protocol):
         self._waiting: deque[Request] = deque()
         self._busy = self._deaf = self._advancing = self._held = self._continue_due = False
         self._read_paused = False
+        self._answered_boot = 0
         self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set before anything else is called
         self.answering: Answering | None = None
         self.number = -1
@@ -96,6 +98,8 @@ class Connection(asyncio.Protocol):
         for request in self._leave_waiting():
             self._front.abandoned(request)
         self._front.closed(self)
+        # Connection and parser hold each other; untied they go at once, without waiting for a collection.
+        self._parser = None
 
     # ---- what the parser calls; a request that was refused half way is no longer `_request`
 
@@ -160,7 +164,10 @@ class Connection(asyncio.Protocol):
             if self._front.paused(self):
                 break
             self._busy = True
-            self._front.take(self, self._waiting.popleft())
+            request = self._waiting.popleft()
+            # A pipelined request is not begun before the answer ahead of it is out.
+            request.ready_boot = max(request.ready_boot, self._answered_boot)
+            self._front.take(self, request)
             self._steer_reading()
         self._advancing = False
         if self._continue_due and not (self._busy or self._held or self.transport.is_closing()):
@@ -176,6 +183,7 @@ class Connection(asyncio.Protocol):
         """The request in hand is answered: on to the next, or goodbye."""
         self.answering = None
         self._busy = False
+        self._answered_boot = boot_ns()
         if not request.keep_alive or (self._deaf and not self._waiting):
             self.drop()
         else:

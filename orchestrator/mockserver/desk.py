@@ -120,6 +120,7 @@ class Desk:
 
     def shut(self) -> None:
         """Records everything in flight as open and closes all connections at once."""
+        self._engine.stop()
         for connection in list(self._connections):
             for request in connection.shut():
                 self.record(request, "open")

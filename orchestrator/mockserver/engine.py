@@ -35,6 +35,7 @@ class Engine:
         self._slots: Slots[Served] = Slots(config.slots)
         self._prefix = PrefixCache(config.prefix_block_words, config.prefix_blocks) if config.prefix_cache else None
         self._first_boot: int | None = None
+        self._stopped = False
 
     def arrived(self, boot: int) -> None:
         """A completion request arrived; cold start, drift and pauses count from the first one."""
@@ -54,14 +55,21 @@ class Engine:
     def leave(self, served: Served) -> None:
         """It needs its slot, or its place in the queue, no longer. Harmless when it has neither."""
         following = self._slots.leave(served)
-        if following is not None:
+        if following is not None and not self._stopped:
             following.begin(self.timer.engine(boot_ns()))
+
+    def stop(self) -> None:
+        """Whoever waits for a slot gets none any more."""
+        self._stopped = True
 
     def compute_prompt(self, ask: Ask) -> int:
         """Takes a prompt in; returns how many of its tokens the prefix cache had."""
         cached = 0 if self._prefix is None else self._prefix.take(ask.prompt_words)
         self.meter.admitted(ask.prompt_tokens, cached, queried=self._prefix is not None)
         return cached
+
+    def idle(self) -> bool:
+        return not self._slots.running()
 
     def now(self) -> Now:
         running = self._slots.running()

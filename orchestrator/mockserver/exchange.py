@@ -108,6 +108,8 @@ class Exchange:
         if self.request.status is not None:
             self.engine.meter.answered(self.request.method, self.request.route, self.request.status)
         self.engine.leave(self)
+        # Exchange and player hold each other; untied they go at once, without waiting for a collection.
+        del self.player
 
     def _part(self, outcome: str) -> AnswerPart:
         ask, arrival = self.ask, self.request.arrival_boot

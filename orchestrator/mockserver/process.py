@@ -20,6 +20,8 @@ import uvloop
 from orchestrator.mockserver.config import MockConfig
 from orchestrator.mockserver.server import MockServer
 
+COLLECT_EVERY_S = 5.0
+
 
 @dataclass(frozen=True, slots=True)
 class Lifeline:
@@ -58,13 +60,19 @@ async def _serve(server: MockServer, on_ready: Callable[[str], None], lifeline: 
     try:
         if lifeline is not None:
             _hold(lifeline, loop, ended)
-        # What was made until now lives as long as the process; collections need not look at it again and again.
-        gc.collect()
-        gc.freeze()
+        _collect_when_idle(server, loop)
         on_ready(server.url)
         await ended.wait()
     finally:
         await server.stop()
+
+
+def _collect_when_idle(server: MockServer, loop: asyncio.AbstractEventLoop) -> None:
+    """Collections stop the server for milliseconds under load, and finished requests leave no cycles: so none then."""
+    gc.disable()
+    if server.idle():
+        gc.collect()
+    loop.call_later(COLLECT_EVERY_S, _collect_when_idle, server, loop)
 
 
 def _hold(lifeline: Lifeline, loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:

@@ -43,6 +43,7 @@ class MockServer:
         self._listener: asyncio.Server | None = None
         self._timer: Timer
         self._desk: Desk
+        self._engine: Engine
         self._truth: TruthLog | None = None
 
     async def start(self) -> None:
@@ -55,12 +56,16 @@ class MockServer:
             listening.close()
             raise
         self._timer = Timer(loop)
-        engine = Engine(self.config, self._timer, Meter(self.config.model))
+        engine = self._engine = Engine(self.config, self._timer, Meter(self.config.model))
         desk = self._desk = Desk(self.config, engine, self._truth)
         if self._truth is not None:
             self._truth.start(loop)
         self._listener = await loop.create_server(lambda: Connection(desk), sock=listening, backlog=BACKLOG)
         self.url = _url_of(listening)
+
+    def idle(self) -> bool:
+        """True when no completion is in the engine."""
+        return self._engine.idle()
 
     async def stop(self) -> None:
         """Stops at once: what is in flight is recorded as open. Raises OSError when the log is not whole."""

@@ -52,7 +52,7 @@ class Alarm(Protocol):
 
 
 class CallAtAlarm:
-    """The event loop's own timer: a millisecond grid under uvloop."""
+    """The event loop's own timer: a millisecond grid under uvloop, where it may ring early and is then set again."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, ring: Callable[[], None]) -> None:
         self._loop, self._ring = loop, ring

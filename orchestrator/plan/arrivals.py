@@ -57,8 +57,8 @@ class Exponential:
 class Gamma:
     """Gaps of mean 1 and coefficient of variation 1/sqrt(shape).
 
-    The first one is what is left of a gap that began before the stage (a uniform part of a length-biased gap): so rate x
-    duration arrivals are expected, however bursty.
+    The first one is what is left of a gap that began before the stage (a uniform part of a length-biased gap): so
+    rate x duration arrivals are expected, however bursty.
     """
 
     def __init__(self, shape: float, seed: int, stage: int) -> None:
@@ -98,8 +98,8 @@ def positions(gaps: Gaps, end: int) -> Int64:
 def gamma(shape: float, seed: int, name: str, start: int, count: int) -> Float64:
     """Gamma variates of scale 1, element start + i a function of its number alone.
 
-    Marsaglia and Tsang, A simple method for generating gamma variables (ACM TOMS 26, 2000), with their power of a uniform
-    for shapes below 1. Each element has four words a try, so a refused one draws again without moving its neighbours.
+    Marsaglia and Tsang, A simple method for generating gamma variables (ACM TOMS 26, 2000), with their power of a
+    uniform for shapes below 1. Each element has four words a try, so a refused one moves none of its neighbours.
     """
     base = shape if shape >= 1 else shape + 1
     d = base - 1.0 / 3.0

@@ -1,4 +1,4 @@
-"""From config to everything a run uploads: `outline` counts, `build` makes the files. Pure; `plan` and `launch` share both.
+"""From config to everything a run uploads: `outline` counts, `build` makes the files. Pure; plan and launch share it.
 
 `outline` needs neither data nor tokenizer nor network. `build` runs the same outline, then lets the dataset fill the
 requests. What neither decides is in `PlanInputs`: names, the seed, the clock, what the endpoint said. No store here.
@@ -7,63 +7,23 @@ requests. What neither decides is in `PlanInputs`: names, the seed, the clock, w
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
-from function.contract.plan import Coordination, PhasePlan, Plan, StagePlan
-from function.contract.spec import SecretRef
+from function.contract import codec
+from function.contract.plan import Cost, Plan, ShardPlan
+from orchestrator.config.invalid import ConfigInvalid
 from orchestrator.config.root import Config
 from orchestrator.datasets.port import Dataset
-from orchestrator.outcome import Problem
+from orchestrator.plan.inputs import PlanInputs
+from orchestrator.plan.outline import Outline, outline
+from orchestrator.plan.specs import Specs
+from orchestrator.plan.target import described, report_settings
+from orchestrator.plan.workload import Workload, make
 
-Provider = Literal["local", "aws", "gcp"]
+_NO_HASH = "0" * 64  # as long as a digest: a spec's size is known before the plan that it names
 
-
-@dataclass(frozen=True, slots=True)
-class PlanInputs:
-    """What the config does not say.
-
-    `target_root`: the endpoint without slash and /v1. `models`: what `server.model_name` or GET /v1/models gave, at
-    least one. `secret_refs`: header -> where its value lies; these headers never appear in a spec as text.
-    `seed`: `load.base_seed`, or `draws.new_seed()` where that is null. `config_redacted`: the YAML kept with the run.
-    `cpus` bounds `lanes: auto` on the local provider. `findings` are known already (key_ignored).
-    """
-
-    run_id: str
-    provider: Provider
-    target_root: str
-    models: tuple[str, ...]
-    seed: int
-    code_version: str
-    benchctl_version: str
-    now_unix_ns: int
-    config_redacted: str
-    secret_refs: Mapping[str, SecretRef] = field(default_factory=dict)
-    detach: bool = False
-    cpus: int = 1
-    findings: tuple[dict[str, Any], ...] = ()
-    allowed: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Outline:
-    """What will happen, counted. `problems` holds errors (the run is refused) and warnings.
-
-    `requests` is None when a stage is bounded by time in a closed loop. `rows`: workload rows to be made.
-    """
-
-    stages: tuple[StagePlan, ...]
-    phases: tuple[PhasePlan, ...]
-    coordination: Coordination
-    requests: int | None
-    rows: int
-    lanes: int
-    slices: int
-    shards: int
-    peak_concurrency: int
-    control_requests: int
-    problems: tuple[Problem, ...]
-    notes: tuple[str, ...]
+__all__ = ["Built", "Outline", "PlanInputs", "ShardFiles", "build", "data_facts", "outline"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +52,66 @@ class Built:
     outline: Outline
 
 
-def outline(config: Config, inputs: PlanInputs) -> Outline:
-    """Stages, counts, lanes, slices and settings. Never raises for what is in the config: see `problems`."""
-    raise NotImplementedError
+def build(config: Config, inputs: PlanInputs, dataset: Dataset, outlined: Outline | None = None) -> Built:
+    """Everything to upload. ConfigInvalid with all problems when the outline has an error.
+
+    `outlined`: what `outline` gave for the same config and inputs, where it is at hand already.
+    """
+    outlined = outline(config, inputs) if outlined is None else outlined
+    if any(problem.severity == "error" for problem in outlined.problems):
+        raise ConfigInvalid("the plan", outlined.problems)
+    made = make(outlined.schedule, outlined.lanes, dataset, [config.server.model_name or ""])
+    specs = Specs(config, inputs, outlined)
+    upload_bytes = sum(map(len, made.texts.values()))
+    upload_bytes += sum(len(part.body) + len(specs.encode(part, _NO_HASH)) for part in made.parts)
+    plan = _plan(config, inputs, outlined, dataset, made, upload_bytes)
+    body = codec.encode(plan)
+    plan_hash = codec.digest(body)
+    files = [ShardFiles(part.shard, specs.encode(part, plan_hash), part.body) for part in made.parts]
+    return Built(plan, body, plan_hash, inputs.config_redacted, files, made.texts, upload_bytes, outlined)
 
 
-def build(config: Config, inputs: PlanInputs, dataset: Dataset) -> Built:
-    """Everything to upload. UsageError (ConfigInvalid with `problems`) when the outline has an error."""
-    raise NotImplementedError
+def _plan(
+    config: Config, inputs: PlanInputs, outlined: Outline, dataset: Dataset, made: Workload, upload_bytes: int
+) -> Plan:
+    cost = Cost(outlined.cost_usd, upload_bytes=upload_bytes, control_requests=outlined.control_requests)
+    return Plan(
+        run_id=inputs.run_id,
+        provider=inputs.provider,
+        created_unix_ns=inputs.now_unix_ns,
+        benchctl_version=inputs.benchctl_version,
+        code_version=inputs.code_version,
+        seed=inputs.seed,
+        load=config.load.model_dump(mode="json", by_alias=True, exclude_none=True),
+        target=described(config, inputs.target_root, inputs.models),
+        stages=outlined.stages,
+        phases=outlined.phases,
+        shards=tuple(
+            ShardPlan(
+                shard=part.shard,
+                requests=None if part.phase.kind == "closed_time" else part.share.rows,
+                rows=part.share.rows,
+                workload_sha256=part.sha256,
+                workload_bytes=len(part.body),
+            )
+            for part in made.parts
+        ),
+        requests=outlined.requests,
+        workload_hash=made.workload_hash,
+        coordination=outlined.coordination,
+        report=report_settings(config),
+        cost=cost,
+        data=data_facts(config, dataset),
+        findings=inputs.findings,
+        max_concurrency=config.load.max_concurrency,
+    )
+
+
+def data_facts(config: Config, dataset: Dataset) -> dict[str, Any]:
+    """What plan.json and the report say of the data."""
+    return {
+        "type": config.data.type,
+        "usable": dataset.usable,
+        "skipped": [{"reason": reason, "count": count} for reason, count in dataset.skipped],
+        "notes": list(dataset.notes),
+    }

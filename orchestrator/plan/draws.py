@@ -47,3 +47,17 @@ class Stream:
 
 def unit(words: NDArray[np.uint64]) -> Float64:
     return ((words >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
+
+
+def at(stream: Stream, ks: NDArray[np.int64]) -> Float64:
+    """The stream's uniform of each k. Dense ks cost what a block costs; scattered ones a block each."""
+    if not ks.size:
+        return np.empty(0)
+    low, high = int(ks.min()), int(ks.max()) + 1
+    if high - low <= 4 * ks.size + 1024:
+        return stream.uniforms(low, high - low)[ks - low]
+    distinct, places = np.unique(ks, return_inverse=True)
+    breaks = np.flatnonzero(np.diff(distinct) > 64) + 1
+    runs = np.split(distinct, breaks)
+    values = [stream.uniforms(int(run[0]), int(run[-1] - run[0]) + 1)[run - run[0]] for run in runs]
+    return np.concatenate(values)[places]

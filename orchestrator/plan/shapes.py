@@ -1,4 +1,4 @@
-"""Load shapes: load as a function of time. Each answers rate(t), expected(t) = arrivals due by t, and when(n), its inverse.
+"""Load as a function of time. A shape answers rate(t), expected(t) = arrivals due by t, and when(n), its inverse.
 
 t counts from the stage's start, 0 <= t <= duration; n from 0. Arrays in, arrays out. Where nothing is due for a while,
 when(n) is the instant at which it goes on. Totals are fractions of the decimals as written. Knows nothing of spacing,

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -21,8 +20,10 @@ from function.contract import keys
 from function.contract.codec import encode
 from function.contract.control import Payload
 from function.contract.errors import ProviderError
+from orchestrator.providers.child import PYTHON, finding_us
 from orchestrator.providers.port import Ended
 
+WORKER = (*PYTHON, "function.entry.local")
 POLL_S = 0.05
 TAIL_BYTES = 4000
 KILL_AFTER_S = 2.0  # from SIGTERM to SIGKILL
@@ -52,7 +53,7 @@ class _Invocation:
 
 
 class LocalProvider:
-    """`logs` takes one file of stderr per attempt, kept where it says something. `secrets` are variables for workers."""
+    """`logs` takes a file of stderr per attempt, kept where it says something. `secrets`: variables for the workers."""
 
     def __init__(self, logs: Path, secrets: Mapping[str, str] | None = None) -> None:
         self._logs = logs
@@ -69,7 +70,7 @@ class LocalProvider:
             self._logs.mkdir(parents=True, exist_ok=True)
             with open(log, "ab") as stderr:
                 process = subprocess.Popen(
-                    [sys.executable, "-P", "-m", "function.entry.local"],
+                    WORKER,
                     stdin=subprocess.PIPE,
                     stdout=stderr,
                     stderr=stderr,
@@ -115,10 +116,7 @@ def worker_environment(run: str, secrets: Mapping[str, str]) -> dict[str, str]:
     scheme = run.partition("://")[0]
     prefixes = _ENVIRONMENT_PREFIXES + _STORE_ENVIRONMENT.get(scheme, ())
     mine = {name: value for name, value in os.environ.items() if name in _ENVIRONMENT or name.startswith(prefixes)}
-    home = Path(keys.__file__).resolve().parents[2]
-    if home.name not in ("site-packages", "dist-packages"):  # a checkout: -P keeps the working folder out of the path
-        mine["PYTHONPATH"] = os.pathsep.join(filter(None, (str(home), mine.get("PYTHONPATH", ""))))
-    return {**mine, "PYTHONUNBUFFERED": "1", **secrets}
+    return {**finding_us(mine), "PYTHONUNBUFFERED": "1", **secrets}
 
 
 def _signal(process: subprocess.Popen[bytes], number: int) -> None:

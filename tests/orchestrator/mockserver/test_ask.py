@@ -74,6 +74,7 @@ def test_every_form_of_prompt(prompt: Any, tokens: int, choices: int) -> None:
         ({"n": 0}, "n"),
         ({"n": 1000}, "n"),
         ({"stream": "yes"}, "stream"),
+        ({"stream_options": {"include_usage": True}}, "stream_options"),
         ({"messages": []}, "messages"),
         ({"messages": "hello"}, "messages"),
         ({"messages": [{"content": "x"}]}, "messages"),
@@ -85,7 +86,9 @@ def test_a_bad_field_is_named(more: dict[str, Any], param: str) -> None:
     assert refusal.value.param == param
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"messages": [}', b'"x"'])
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"messages": [}', b'"x"', b'{"x":' + b"[" * 100_000]
+)
 def test_what_is_no_json_object_is_refused(body: bytes) -> None:
     with pytest.raises(AskError):
         read_chat(body, CONFIG)

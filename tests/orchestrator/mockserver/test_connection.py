@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orchestrator.mockserver import connection
+from orchestrator.mockserver.request import Request
 from tests.emulators.mock import ThreadedMock, threaded_mock
 from tests.emulators.plain_client import PlainClient, chat, request_bytes
 
@@ -173,3 +177,92 @@ def test_head_and_options_are_harmless(mock: ThreadedMock) -> None:
         reply = client.get(PATH, method="OPTIONS")
         assert (reply.status, reply.headers["allow"]) == (200, "POST")
         assert client.get("/health").complete
+
+
+class Wire:
+    """A transport that keeps what is written."""
+
+    def __init__(self) -> None:
+        self.written = b""
+        self.closed = self.paused = False
+
+    def set_write_buffer_limits(self, high: int) -> None:
+        assert high == 0
+
+    def write(self, data: bytes) -> None:
+        assert not self.closed
+        self.written += data
+
+    def close(self) -> None:
+        self.closed = True
+
+    abort = close
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def pause_reading(self) -> None:
+        self.paused = True
+
+    def resume_reading(self) -> None:
+        self.paused = False
+
+
+class Echo:
+    """A front that answers every request with its body at once."""
+
+    def __init__(self) -> None:
+        self.taken: list[bytes] = []
+        self.left = 0
+
+    def opened(self, _: object) -> int:
+        return 0
+
+    def closed(self, _: object) -> None: ...
+
+    def head_complete(self, *_: object) -> None: ...
+
+    def paused(self, _: object) -> bool:
+        return False
+
+    def abandoned(self, _: object) -> None:
+        self.left += 1
+
+    def take(self, answering: connection.Connection, request: Request) -> None:
+        self.taken.append(request.body)
+        answering.reply(request, 200, request.body, b"text/plain")
+        answering.finished(request)
+
+    def refuse(self, answering: connection.Connection, request: Request, status: int, _: str) -> None:
+        answering.reply(request, status, b"", b"text/plain")
+        answering.finished(request)
+
+
+def fed(data: bytes, cuts: list[int]) -> tuple[Echo, Wire]:
+    front, wire = Echo(), Wire()
+    made = connection.Connection(front)
+    made.connection_made(wire)  # type: ignore[arg-type]
+    edges = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
+    for start, end in pairwise(edges):
+        if end > start:
+            made.data_received(data[start:end])
+    made.connection_lost(None)
+    return front, wire
+
+
+@given(st.lists(st.binary(max_size=40), max_size=6), st.lists(st.integers(0, 10_000), max_size=12))
+def test_any_segmentation_gives_the_same_requests_in_order(bodies: list[bytes], cuts: list[int]) -> None:
+    data = b"".join(request_bytes("POST", "/x", body, {}) for body in bodies)
+    front, wire = fed(data, cuts)
+    assert front.taken == bodies
+    assert wire.written == fed(data, [])[1].written
+    assert (front.left, wire.closed) == (0, False)
+
+
+@given(st.binary(max_size=200), st.booleans(), st.lists(st.integers(0, 10_000), max_size=5))
+def test_garbage_is_refused_once_or_waited_for(garbage: bytes, after: bool, cuts: list[int]) -> None:
+    before = request_bytes("POST", "/x", b"body", {}) if after else b""
+    front, wire = fed(before + garbage, cuts)
+    assert front.taken[:1] == ([b"body"] if after else front.taken[:1])
+    assert wire.written.count(b"HTTP/1.1 400") <= 1
+    assert wire.closed or b"HTTP/1.1 400" not in wire.written

@@ -142,9 +142,9 @@ def test_slow_accept_leaves_the_request_unread_and_delays_everything() -> None:
             sent = client.send(chat(2))
             slow = client.read()
             large = client.post(chat(2, content="word " * 200_000))
+        first, second = mock.completions()
     assert slow.head_ns - sent >= 100_000_000
     assert large.complete
-    first, second = mock.completions()
     assert (first.fault, first.outcome, first.queue_ns) == ("slow_accept", "done", 0)
     assert 105_000_000 <= first.token_offset_ns[0] < 400_000_000
     # The large body did not fit into what was read before the pause, so it arrived only after it.

@@ -25,7 +25,7 @@ def keys(value: Any) -> Any:
 
 
 def ask_for(chat: bool, tokens: int, usage: bool = False, n: int = 1, config: MockConfig | None = None) -> Ask:
-    body = {"max_tokens": tokens, "n": n, "model": "m", "stream_options": {"include_usage": usage}}
+    body = {"max_tokens": tokens, "n": n, "model": "m", "stream": True, "stream_options": {"include_usage": usage}}
     body |= {"messages": [{"role": "user", "content": "a b c"}]} if chat else {"prompt": "a b c"}
     return (read_chat if chat else read_completion)(json.dumps(body).encode(), config or MockConfig())
 

@@ -1,0 +1,75 @@
+"""`benchctl runs`: what lies under a root, newest last. Reads each run's plan, control and summary, nothing else."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from function.contract import keys
+from function.contract.codec import decode
+from function.contract.control import Control
+from function.contract.errors import ContractError, NotFound
+from function.store.opening import open_store
+from function.store.port import ObjectStore
+from orchestrator.launch.locate import find_run, run_ids
+from orchestrator.outcome import Outcome, Problem
+
+SUMMARY = "report/summary.json"
+
+
+def run(root: str) -> Outcome:
+    """A run that cannot be read is a warning, and the others are listed."""
+    rows: list[dict[str, Any]] = []
+    problems: list[Problem] = []
+    for run_id in run_ids(open_store(root)):
+        try:
+            rows.append(_row(run_id, root))
+        except ContractError as error:
+            problems.append(Problem(error.code, error.message, run_id, severity="warning"))
+    rows.sort(key=lambda row: (row["created_unix_s"], row["run_id"]))
+    return Outcome("runs", result={"root": root, "runs": rows}, human=_table(rows, root), problems=tuple(problems))
+
+
+def state_of(store: ObjectStore) -> str:
+    """wait, go, abort or done; `planned` where control is not there yet."""
+    try:
+        return decode(Control, store.get(keys.CONTROL).body, keys.CONTROL).state
+    except NotFound:
+        return "planned"
+
+
+def verdict_of(store: ObjectStore) -> str | None:
+    """What the report said; None where none was written."""
+    try:
+        verdict = json.loads(store.get(SUMMARY).body).get("verdict")
+    except (NotFound, ValueError, AttributeError):
+        return None
+    return verdict if isinstance(verdict, str) else None
+
+
+def _row(run_id: str, root: str) -> dict[str, Any]:
+    stored = find_run(run_id, root)
+    plan = stored.plan
+    return {
+        "run_id": run_id,
+        "created_unix_s": plan.created_unix_ns / 1e9,
+        "provider": plan.provider,
+        "target": plan.target.get("root"),
+        "requests": plan.requests,
+        "state": state_of(stored.store),
+        "verdict": verdict_of(stored.store),
+    }
+
+
+def _table(rows: list[dict[str, Any]], root: str) -> Any:
+    if not rows:
+        return f"no runs under {root}"
+    from rich.table import Table
+
+    table = Table("run", "started", "requests", "target", "state", "verdict", box=None, pad_edge=False)
+    for row in rows:
+        started = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(row["created_unix_s"]))
+        requests = "?" if row["requests"] is None else str(row["requests"])
+        table.add_row(row["run_id"], started, requests, row["target"], row["state"], row["verdict"] or "-")
+    return table

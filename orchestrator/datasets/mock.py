@@ -1,0 +1,44 @@
+"""`data.type: mock`: short made-up prompts `1 2 3 <k>` for 30 output tokens, as inference-perf's. Needs no tokenizer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from orchestrator.datasets.digits import GROUP, padded
+from orchestrator.datasets.pieces import CONTINUE, USER, layer, requests, weave
+from orchestrator.datasets.port import Int64, Requests
+
+OUTPUT_TOKENS = 30
+_HEAD = b"1 2 3 "
+
+
+class Mock:
+    """`unique` False: every prompt is `1 2 3 0`."""
+
+    usable: int | None = None
+    skipped: Sequence[tuple[str, int]] = ()
+    notes: Sequence[str] = ()
+
+    def __init__(self, unique: bool = True) -> None:
+        self._unique = unique
+        heads = [_HEAD + b"%d" % number for number in range(GROUP)]
+        self.texts: Sequence[bytes] = (b"".join(heads), padded())
+        self._ends = np.cumsum([len(head) for head in heads])
+        self._lengths = np.array([len(head) for head in heads])
+
+    def draw(self, ks: Int64) -> Requests:
+        numbers = ks if self._unique else np.zeros_like(ks)
+        high, low = numbers // GROUP, numbers % GROUP
+        top, middle = high // GROUP, high % GROUP
+        first = np.where(numbers < GROUP, low, np.where(high < GROUP, high, top))
+        lengths = self._lengths[first]
+        woven = weave(
+            [
+                layer(True, USER, 0, self._ends[first] - lengths, lengths),
+                layer(high >= GROUP, CONTINUE, 1, 4 * middle, 4),
+                layer(numbers >= GROUP, CONTINUE, 1, 4 * low, 4),
+            ]
+        )
+        return requests(np.full_like(ks, OUTPUT_TOKENS), np.full_like(ks, -1), woven)

@@ -1,0 +1,39 @@
+"""Words that are one token each, at the start of a text and behind a space: n of them are a prompt of exactly n tokens.
+
+Found by asking the tokenizer, so nothing is assumed about its kind. Without enough of them there are no words, and the
+prompts have to be converged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from orchestrator.datasets.port import Int64
+
+CANDIDATES = 8192
+MOST = 4095  # odd, so that words and places in the pool of 2**16 come round together only after their product
+FEWEST = 127
+_TIMES = 3
+
+
+class Vocabulary(Protocol):
+    def words(self) -> list[str]: ...
+
+    def count(self, texts: Sequence[str]) -> Int64: ...
+
+
+def single_tokens(tokenizer: Vocabulary) -> list[str]:
+    """An odd number of them, at most MOST; [] where fewer than FEWEST are found."""
+    candidates = tokenizer.words()[:CANDIDATES]
+    counts = tokenizer.count([" ".join([word] * _TIMES) for word in candidates])
+    found = [word for word, count in zip(candidates, counts.tolist()) if count == _TIMES][:MOST]
+    if len(found) < FEWEST:
+        return []
+    return found[: len(found) - (len(found) + 1) % 2]
+
+
+def invented() -> list[str]:
+    """255 words of two syllables, for tokenizers without words of their own."""
+    syllables = [consonant + vowel for consonant in "bdfklmnprstvz" for vowel in "aeiou"]
+    return [first + second for first in syllables for second in syllables[::11]][:255]

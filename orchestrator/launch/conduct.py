@@ -1,0 +1,100 @@
+"""Holds everything that must not outlive a run: the lease's thread, the worker processes, the probe.
+
+However the drive ends (by itself, an abort, a second Ctrl-C, a fault of ours), control says so and nothing runs on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from function.contract.errors import StoreError
+from function.contract.keys import attempt_id
+from function.contract.observed import End, Observed
+from orchestrator.launch.clock import StoreClock, asleep_ns
+from orchestrator.launch.drive import Drive, Driven, Run
+from orchestrator.launch.fleet import Fleet
+from orchestrator.launch.interference import Overshoot, Probe
+from orchestrator.launch.interrupts import Interrupts
+from orchestrator.launch.lease import Lease
+from orchestrator.launch.snapshot import Board
+from orchestrator.launch.tenure import Standing
+from orchestrator.launch.view import View
+from orchestrator.providers.port import Ended, Provider
+
+GRACE_S = 3.0  # a worker that has written its receipt ends at once
+WORST_OVERSHOOTS = 100
+SLEPT_NS = 1_000_000_000  # below, the two clocks were only read apart
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """Who carries the run out. The lease has not been started."""
+
+    fleet: Fleet
+    lease: Lease
+    provider: Provider
+    clock: StoreClock
+
+
+@dataclass(frozen=True, slots=True)
+class Conducted:
+    driven: Driven
+    observed: Observed
+
+
+def conduct(run: Run, crew: Crew, view: View, interrupts: Interrupts, *, detach: bool = False) -> Conducted:
+    """Drive the run to its end (`detach`: until all is granted, then leave it alone).
+
+    Raises Interrupted at a second interrupt.
+    """
+    started_ns, slept_ns = crew.clock.now_ns(), asleep_ns()
+    drive = Drive(run, crew.fleet, crew.lease, crew.provider, crew.clock, (Board(run.plan, crew.fleet.groups), view))
+    probe = Probe()
+    grace_s, left = 0.0, False
+    stopped: list[Ended] = []
+    overshoots: list[Overshoot] = []
+    crew.lease.start()
+    try:
+        driven = drive.until_granted(interrupts) if detach else drive.until_over(interrupts)
+        left = detach and not driven.aborted and driven.failure is None
+        grace_s = GRACE_S
+        _close(crew.lease, view, left)
+    finally:
+        with interrupts.held_off():
+            if crew.lease.standing is Standing.HELD and not left:
+                _give_up(crew.lease)
+            if left:
+                crew.provider.leave()
+            stopped = crew.provider.stop_all(grace_s)
+            overshoots = probe.stop()
+    slept_ns = asleep_ns() - slept_ns
+    now_ns = crew.clock.now_ns()
+    for one in stopped:
+        driven.ends[attempt_id(one.shard, one.attempt)] = End(one.exit_code, one.tail, now_ns)
+    worst = sorted(overshoots, key=lambda one: -one.late_ns)[:WORST_OVERSHOOTS]
+    observed = Observed(
+        started_unix_ns=started_ns,
+        ended_unix_ns=now_ns,
+        suspended_ns=slept_ns if slept_ns > SLEPT_NS else 0,
+        ends=driven.ends,
+        interference=tuple((one.at_unix_ns, one.late_ns) for one in sorted(worst, key=lambda one: one.at_unix_ns)),
+    )
+    return Conducted(driven, observed)
+
+
+def _close(lease: Lease, view: View, left: bool) -> None:
+    if left or lease.standing is not Standing.HELD:
+        lease.leave()
+        return
+    try:
+        lease.finish()
+    except StoreError as error:  # every shard has committed or cannot send: merge does without the word
+        view.say(f"control could not be told that the run is done ({error.message})")
+
+
+def _give_up(lease: Lease) -> None:
+    """The drive failed while we owned the run."""
+    try:
+        lease.abort("lease: the orchestrator failed")
+    except StoreError:
+        lease.leave()  # nothing is renewed any more: the lease silences the workers

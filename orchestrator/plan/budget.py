@@ -1,0 +1,53 @@
+"""What a run may not exceed: `budget` against the plan. Errors at the key that was exceeded; never a smaller plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from orchestrator.config.root import Config
+from orchestrator.outcome import Problem
+from orchestrator.plan.phases import Schedule
+
+MOST_SHARDS = 100_000
+
+
+def _exceeded(key: str, message: str, hint: str) -> Problem:
+    return Problem("budget_exceeded", message, f"budget.{key}", hint)
+
+
+def check(config: Config, plan: Schedule, lanes: int, peak_rate: float) -> Iterator[Problem]:
+    budget = config.budget
+    if budget.max_lanes is not None and lanes > budget.max_lanes:
+        yield _exceeded("max_lanes", f"the plan has {lanes} lanes, the budget {budget.max_lanes}", "fewer fanout.lanes")
+    if budget.max_requests_per_s is not None and peak_rate > budget.max_requests_per_s:
+        message = f"the plan reaches {peak_rate:g} requests/s, the budget is {budget.max_requests_per_s:g}"
+        yield _exceeded("max_requests_per_s", message, "lower the rates of load.stages")
+    length_s = planned_length_s(plan)
+    if budget.max_duration is not None and length_s > budget.max_duration:
+        message = f"the plan takes {length_s:g}s, the budget is {budget.max_duration:g}s"
+        yield _exceeded("max_duration", message, "shorter load.stages")
+
+
+def check_cost(config: Config, usd: float | None) -> Iterator[Problem]:
+    most = config.budget.max_usd
+    if most is not None and usd is not None and usd > most:
+        message = f"the plan is estimated at {usd:.2f} USD, the budget is {most:g}"
+        yield _exceeded("max_usd", message, "a smaller load, or raise budget.max_usd")
+
+
+def planned_length_s(plan: Schedule) -> float:
+    """From the first stage's start to the last one's end, as far as it is known: stages by count have no length."""
+    known = 0.0
+    for phase in plan.phases:
+        end_ns = phase.slices[-1].end_ns
+        known += phase.pause_before_s + (end_ns or 0) / 1e9
+    return known
+
+
+def check_size(plan: Schedule, shards: int) -> Iterator[Problem]:
+    if plan.rows == 0:
+        message = "no request falls into any stage: nothing would be sent"
+        yield Problem("no_requests", message, "load.stages", "longer stages, higher rates, or another load.base_seed")
+    if shards > MOST_SHARDS:
+        message = f"{shards:,} shards are more than an orchestrator can watch ({MOST_SHARDS:,})"
+        yield Problem("too_many_shards", message, "fanout.slice", "longer slices, or fewer fanout.lanes")

@@ -1,0 +1,71 @@
+"""Picking rows out of many requests, pieces and all, without a Python loop: every N-th row makes a shard's part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from orchestrator.datasets.port import Int64, Requests
+
+
+def concatenate(blocks: Sequence[Requests]) -> Requests:
+    """Blocks that follow each other as one."""
+    if len(blocks) == 1:
+        return blocks[0]
+    sessions = [block.session for block in blocks]
+    joined = [name for session in sessions for name in session or ()]
+    shifts = np.cumsum([0, *(int(block.offsets[-1]) for block in blocks)])
+    offsets = [block.offsets[1:] + shift for block, shift in zip(blocks, shifts)]
+    return Requests(
+        output_tokens=np.concatenate([block.output_tokens for block in blocks]),
+        prompt_tokens=np.concatenate([block.prompt_tokens for block in blocks]),
+        model=np.concatenate([block.model for block in blocks]),
+        session=joined if joined else None,
+        offsets=np.concatenate([np.zeros(1, dtype=np.int64), *offsets]),
+        role=np.concatenate([block.role for block in blocks]),
+        text=np.concatenate([block.text for block in blocks]),
+        start=np.concatenate([block.start for block in blocks]),
+        bytes=np.concatenate([block.bytes for block in blocks]),
+    )
+
+
+class Picker:
+    """Rows of `requests` by slice. Where all have the same number of pieces, these are rows of a matrix."""
+
+    def __init__(self, requests: Requests) -> None:
+        self._requests = requests
+        self._counts = np.diff(requests.offsets)
+        first = int(self._counts[0]) if self._counts.size else 0
+        self._uniform = first if bool((self._counts == first).all()) else None
+
+    def rows(self, within: slice) -> Requests:
+        requests = self._requests
+        counts = self._counts[within]
+        offsets = np.zeros(counts.size + 1, dtype=np.int64)
+        np.cumsum(counts, out=offsets[1:])
+        pick = self._matrix(within) if self._uniform else self._indices(within, counts, offsets)
+        return Requests(
+            output_tokens=requests.output_tokens[within],
+            prompt_tokens=requests.prompt_tokens[within],
+            model=requests.model[within],
+            session=None if requests.session is None else requests.session[within],
+            offsets=offsets,
+            role=requests.role[pick],
+            text=requests.text[pick],
+            start=requests.start[pick],
+            bytes=requests.bytes[pick],
+        )
+
+    def _matrix(self, within: slice) -> Int64:
+        first, stop, step = within.indices(self._counts.size)
+        width = self._uniform or 0
+        rows = np.arange(first, stop, step, dtype=np.int64) * width
+        picked: Int64 = (rows[:, None] + np.arange(width, dtype=np.int64)).ravel()
+        return picked
+
+    def _indices(self, within: slice, counts: Int64, offsets: Int64) -> Int64:
+        """Pieces offsets[r] .. offsets[r + 1] of each row r that is picked, one after the other."""
+        shift = self._requests.offsets[:-1][within] - offsets[:-1]
+        picked: Int64 = np.repeat(shift, counts) + np.arange(int(offsets[-1]), dtype=np.int64)
+        return picked

@@ -1,0 +1,98 @@
+"""What a run will do, counted: needs neither data nor tokenizer nor network. `plan` shows it, `build` fills it.
+
+Nothing here refuses by itself: what is wrong is in `problems`, at the key to change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from msgspec import structs
+
+from function.contract.plan import Coordination, PhasePlan, StagePlan
+from orchestrator.config.root import Config
+from orchestrator.outcome import Problem
+from orchestrator.plan import budget, estimates, fanout
+from orchestrator.plan.fanout import Provider
+from orchestrator.plan.inputs import PlanInputs
+from orchestrator.plan.partition import lanes_of
+from orchestrator.plan.phases import Schedule, schedule
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What will happen, counted. `problems` holds errors (the run is refused) and warnings.
+
+    `requests` is None when a stage is bounded by time in a closed loop. `rows`: workload rows to be made. `slices` are
+    those of all phases. `schedule` holds the arrivals themselves, for `build`.
+    """
+
+    stages: tuple[StagePlan, ...]
+    phases: tuple[PhasePlan, ...]
+    coordination: Coordination
+    requests: int | None
+    rows: int
+    lanes: int
+    slices: int
+    shards: int
+    peak_concurrency: int
+    control_requests: int
+    cost_usd: float | None
+    problems: tuple[Problem, ...]
+    notes: tuple[str, ...]
+    schedule: Schedule
+
+
+def outline(config: Config, inputs: PlanInputs) -> Outline:
+    """Stages, counts, lanes, slices and settings. Never raises for what a checked config asks: see `problems`."""
+    terms = fanout.coordination(config, inputs.provider, inputs.cpus)
+    timed = schedule(config.load, inputs.seed, terms.slice_s)
+    terms = _declare(terms, timed, inputs.detach)
+    phases = tuple(phase.plan() for phase in timed.phases)
+    slices = sum(len(phase.slices) for phase in phases)
+    shards = sum(len(phase.slices) * lanes_of(phase, terms.lanes) for phase in timed.phases)
+    usd, cost_note = _cost(inputs.provider)
+    problems = (
+        *fanout.check(config, terms),
+        *budget.check(config, timed, terms.lanes, fanout.demand(config).requests_per_s),
+        *budget.check_cost(config, usd),
+        *budget.check_size(timed, shards),
+        *_check_detached(inputs.detach, slices),
+    )
+    return Outline(
+        stages=timed.stages,
+        phases=phases,
+        coordination=terms,
+        requests=timed.requests,
+        rows=timed.rows,
+        lanes=terms.lanes,
+        slices=slices,
+        shards=shards,
+        peak_concurrency=estimates.peak_concurrency(timed.phases, terms),
+        control_requests=estimates.control_requests(timed.phases, terms, inputs.provider),
+        cost_usd=usd,
+        problems=problems,
+        notes=(*estimates.notes(timed.stages, terms), *([cost_note] if cost_note else [])),
+        schedule=timed,
+    )
+
+
+def _declare(terms: Coordination, timed: Schedule, detached: bool) -> Coordination:
+    """A run that its orchestrator leaves has no beat: its lease is declared as its end. The gate counts half of it."""
+    if not detached:
+        return terms
+    end_s = budget.planned_length_s(timed) + terms.start_delay_s + terms.drain_s
+    return structs.replace(terms, detached=True, lease_s=2 * end_s)
+
+
+def _check_detached(detached: bool, slices: int) -> Iterator[Problem]:
+    if detached and slices > 1:
+        message = f"{slices} slices need an orchestrator to the end: only a one-slice plan can be left alone"
+        yield Problem("detach_slices", message, "--detach", "leave --detach out, or a longer fanout.slice")
+
+
+def _cost(provider: Provider) -> tuple[float | None, str]:
+    if provider == "local":
+        return 0.0, ""
+    return None, f"the cost on {provider} is not estimated yet"

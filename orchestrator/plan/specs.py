@@ -1,0 +1,75 @@
+"""A shard's spec: all that one worker needs besides its workload part. Everything in it is decided elsewhere."""
+
+from __future__ import annotations
+
+from function.contract import codec
+from function.contract.spec import ShardSpec, StageWindow
+from orchestrator.config.root import Config
+from orchestrator.plan.fanout import progress_s, ready_wait_s
+from orchestrator.plan.inputs import PlanInputs
+from orchestrator.plan.outline import Outline
+from orchestrator.plan.partition import share
+from orchestrator.plan.phases import Phase
+from orchestrator.plan.target import target
+from orchestrator.plan.workload import Part
+
+
+class Specs:
+    """Makes the specs of one plan; what they have in common is made once."""
+
+    def __init__(self, config: Config, inputs: PlanInputs, outlined: Outline) -> None:
+        self._inputs = inputs
+        self._terms = outlined.coordination
+        self._cap = config.load.max_concurrency
+        self._target = target(config, inputs.target_root, inputs.secret_refs, inputs.allowed)
+        self._windows = {
+            stage.index: StageWindow(
+                stage.index,
+                round(stage.start_s * 1e9),
+                None if stage.duration_s is None else round((stage.start_s + stage.duration_s) * 1e9),
+            )
+            for stage in outlined.stages
+        }
+
+    def encode(self, part: Part, plan_hash: str) -> bytes:
+        return codec.encode(self._spec(part, plan_hash))
+
+    def _spec(self, part: Part, plan_hash: str) -> ShardSpec:
+        terms, inputs, phase, own = self._terms, self._inputs, part.phase, part.share
+        cut = phase.slices[own.slice]
+        return ShardSpec(
+            run_id=inputs.run_id,
+            shard=part.shard,
+            phase=phase.index,
+            lane=own.lane,
+            slice=own.slice,
+            lanes=part.lanes,
+            plan_hash=plan_hash,
+            code_version=inputs.code_version,
+            kind=phase.kind,
+            requests=own.rows,
+            workload_sha256=part.sha256,
+            texts=part.texts,
+            models=inputs.models,
+            target=self._target,
+            stages=tuple(self._windows[index] for index in phase.stages),
+            slice_start_ns=cut.start_ns,
+            slice_end_ns=cut.end_ns,
+            users=None if phase.users is None else share(phase.users, own.lane, part.lanes),
+            cap=None if self._cap is None else share(self._cap, own.lane, part.lanes),
+            next_index=part.first_k,
+            index_stride=part.lanes,
+            index_limit=_index_limit(phase, own.slice),
+            lease_s=terms.lease_s,
+            poll_s=terms.poll_s,
+            poll_wait_s=terms.poll_wait_s,
+            ready_wait_s=ready_wait_s(terms, phase.plan(), own.slice),
+            max_lateness_s=terms.max_lateness_s,
+            drain_s=terms.drain_s,
+            flush_s=terms.flush_s,
+            progress_s=progress_s(terms, inputs.provider),
+        )
+
+
+def _index_limit(phase: Phase, slice_: int) -> int | None:
+    return None if phase.block is None else phase.slice_first_k(slice_) + phase.block
