@@ -28,6 +28,8 @@ sys.path.insert(0, str(ROOT))
 from orchestrator.mockserver.truth import read_truth  # noqa: E402  # after the path to the package
 
 ITL_S, TTFT_S, TOKENS = 0.01, 0.05, 128
+REQUEST_S = TTFT_S + (TOKENS - 1) * ITL_S
+PROMPT = "word " * 64
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -50,40 +52,38 @@ class Figure:
 
 
 class Reader:
-    """Keeps `streams` requests in flight until told to stop, and counts the events that come back."""
+    """Keeps `streams` requests in flight, begun evenly over one request's duration, and counts the events."""
 
     def __init__(self, port: int, streams: int) -> None:
         self.events = 0
         self._selector = selectors.EpollSelector()
         self._buffer = bytearray(65_536)
-        self._ending = False
-        body = {
-            "model": "m",
-            "stream": True,
-            "max_tokens": TOKENS,
-            "messages": [{"role": "user", "content": "word " * 64}],
-        }
+        body = {"model": "m", "stream": True, "max_tokens": TOKENS, "messages": [{"role": "user", "content": PROMPT}]}
         raw = json.dumps(body).encode()
         head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: {len(raw)}\r\n\r\n".encode()
         self._request = head + raw
-        for number in range(streams):
+        self._idle = []
+        for _ in range(streams):
             connection = socket.create_connection(("127.0.0.1", port))
             connection.setblocking(False)
             self._selector.register(connection, selectors.EVENT_READ)
-            # Spread over one ITL, so that tokens do not all fall due at once.
-            time.sleep(ITL_S / streams if number % 8 else 0)
-            connection.send(self._request)
+            self._idle.append(connection)
+        self._begun, self._apart = time.perf_counter(), REQUEST_S / streams
+        self._started = 0
 
     def read_for(self, seconds: float) -> float:
         """Reads that long; returns the seconds it really took."""
         begun = time.perf_counter()
         while (now := time.perf_counter()) - begun < seconds:
+            while self._idle and now >= self._begun + self._started * self._apart:
+                self._idle.pop().send(self._request)
+                self._started += 1
             self._read_once()
         return now - begun
 
     def _read_once(self) -> None:
         buffer = self._buffer
-        for key, _ in self._selector.select(0.1):
+        for key, _ in self._selector.select(0.001 if self._idle else 0.1):
             connection: socket.socket = key.fileobj  # type: ignore[assignment]
             length = connection.recv_into(buffer)
             self.events += buffer.count(b'"token_ids":null}]', 0, length)
@@ -109,10 +109,8 @@ def measure(rate: int, seconds: float, log: Path | None, cores: tuple[int, int])
         with suppress(OSError):
             os.sched_setaffinity(server.pid, {cores[0]})
             os.sched_setaffinity(0, {cores[1]})
-        # A request of 128 tokens makes no event in its TTFT.
-        streams = max(1, round(rate * ITL_S * (1 + (TTFT_S - ITL_S) / (TOKENS * ITL_S))))
-        reader = Reader(port, streams)
-        reader.read_for(0.5)
+        reader = Reader(port, max(1, round(rate * REQUEST_S / TOKENS)))
+        reader.read_for(REQUEST_S + 0.2)
         events, cpu, waited = reader.events, _cpu_s(server.pid), _waited_s(server.pid)
         took = reader.read_for(seconds)
         events, cpu = reader.events - events, _cpu_s(server.pid) - cpu
@@ -171,7 +169,8 @@ def _line(figure: Figure) -> str:
     shown = " / ".join("-" if value is None else f"{value:.3f}" for value in late)
     return (
         f"offered {figure.offered_per_s:>7,}/s  received {figure.received_per_s:>9,.0f}/s  "
-        f"{figure.cpu_us_per_event:5.2f} us CPU an event ({figure.core_share:4.0%} of a core, {figure.waited_share:3.0%} waiting)  "
+        f"{figure.cpu_us_per_event:5.2f} us CPU an event  "
+        f"{figure.core_share:4.0%} of a core, {figure.waited_share:3.0%} waiting for it  "
         f"late ms p50/p99/p99.9 {shown}"
     )
 

@@ -165,7 +165,8 @@ class _Attempt:
             await sending.recorder.drained(self._rim.clock, flushed_ns)
         except StoreError as error:
             ending = replace(ending, reason="failed", detail=str(error), error=ending.error or error)
-        await asyncio.to_thread(report.step)
+        if ending.error is None:
+            await asyncio.to_thread(report.step)
         receipt = self._receipt(sending, ending)
         key = keys.receipt(self._spec.shard)
         mine = await self._commits.create(key, encode(receipt), RECEIPT_PATIENCE_S)

@@ -60,5 +60,5 @@ class Ticker:
                     return
                 self._woken.wait(wait_s)
                 self._woken.clear()
-        except Exception as error:  # noqa: BLE001 - carried to the thread that waits for the work
+        except BaseException as error:  # noqa: BLE001 - carried to who waits; a panic inside arro3 is no Exception
             self._fuse.blow(error)

@@ -141,7 +141,7 @@ def _chunks(body: bytes) -> Iterator[tuple[list[Any], ...]]:
     try:
         for batch in read_ipc(BytesIO(body)):
             for start in range(0, batch.num_rows, CHUNK_ROWS):
-                cut = batch.slice(start, CHUNK_ROWS)
+                cut = batch.slice(start, min(CHUNK_ROWS, batch.num_rows - start))
                 yield tuple(list(cut.column(name).to_pylist()) for name in names)
     except Exception as error:  # arro3 raises bare Exceptions
         raise ContractError(f"the workload part cannot be read: {error}") from error

@@ -1,4 +1,4 @@
-"""The command `benchctl`: runs one command line, turns every foreseeable failure into one line, and gives the exit code.
+"""The command `benchctl`: runs one command line, turns every failure into one line, and gives the exit code.
 
 What the commands are is in `verbs`; what is printed, in `voice`.
 """

@@ -27,33 +27,22 @@ class InOrder(click.Group):
         return list(self.commands)
 
 
-class Duration(click.ParamType):
-    """`90`, `90s`, `50ms`, `10m`: as in a config. Seconds."""
+def duration(text: str) -> float:
+    """Seconds, written as in a config."""
+    from pydantic import TypeAdapter, ValidationError
 
-    name = "duration"
+    from orchestrator.config.quantity import Seconds
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        from pydantic import TypeAdapter, ValidationError
-
-        from orchestrator.config.quantity import Seconds
-
-        try:
-            return TypeAdapter[float](Seconds).validate_python(value)
-        except ValidationError:
-            self.fail(f"{value!r} is not a duration: 0.05, 50ms, 2s, 1m", param, ctx)
+    try:
+        return TypeAdapter[float](Seconds).validate_python(text)
+    except ValidationError:
+        raise ValueError(f"{text!r} is not a duration: 0.05, 50ms, 2s") from None
 
 
-class Share(click.ParamType):
-    """`kind=0.05`."""
-
-    name = "share"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, float]:
-        kind, _, share = str(value).partition("=")
-        try:
-            return kind, float(share)
-        except ValueError:
-            self.fail(f"{value!r} is not KIND=SHARE, as in http_500=0.01", param, ctx)
+def share(text: str) -> tuple[str, float]:
+    """`KIND=SHARE`."""
+    kind, _, value = text.partition("=")
+    return kind, float(value)
 
 
 def _json(command: F) -> F:
@@ -240,12 +229,12 @@ def runs(root: str, as_json: bool) -> Outcome:
 @benchctl.command("mock-server")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes a free one.")
-@click.option("--ttft", type=Duration(), help="Time to the first token: 50ms.")
-@click.option("--itl", type=Duration(), help="Time between tokens: 10ms.")
+@click.option("--ttft", type=duration, metavar="DURATION", help="Time to the first token: 50ms.")
+@click.option("--itl", type=duration, metavar="DURATION", help="Time between tokens: 10ms.")
 @click.option("--slots", type=click.IntRange(min=1), help="Answers made at once; more requests queue.")
 @click.option("--model", help="Its name.")
 @click.option("--seed", type=int, help="Of everything random in it.")
-@click.option("--fault", "faults", type=Share(), multiple=True, metavar="KIND=SHARE", help="As in http_500=0.01.")
+@click.option("--fault", "faults", type=share, multiple=True, metavar="KIND=SHARE", help="As in http_500=0.01.")
 @click.option(
     "--log", type=click.Path(path_type=Path), help="Truth log: a JSON line per request, of what it really did."
 )

@@ -17,7 +17,10 @@ _encoder = msgspec.json.Encoder(order="deterministic")
 
 
 def encode(value: object) -> bytes:
-    return _encoder.encode(value)
+    try:
+        return _encoder.encode(value)
+    except TypeError:  # the encoder orders dicts with str keys only; others become str here, and come back by type
+        return _encoder.encode(msgspec.to_builtins(value, str_keys=True))
 
 
 def decode(kind: type[T], body: bytes, key: str = "") -> T:

@@ -98,8 +98,6 @@ class _Handler(ResponseHandler):
                 return
         if (error := self.exception()) is not None:
             self._conclude(Failure("protocol", f"the answer is not HTTP/1.1: {_line(error)}"))
-        elif self.upgraded:
-            self._conclude(Failure("protocol", "the server switched to another protocol"))
 
     def feed_data(self, data: Any, size: int = 0) -> None:
         """A head was parsed. Without a sink it is aiohttp's own business: an answer to CONNECT, or a stray one."""
@@ -107,7 +105,10 @@ class _Handler(ResponseHandler):
             super().feed_data(data, size)
             return
         message, body = data
-        if message.code >= 200 or message.code == 101:
+        if message.code == 101:
+            self.force_close()
+            self.set_exception(ConnectionError("the server switched to another protocol"))
+        elif message.code >= 200:
             self._body = body
             self._sink.head(self._stamp, message.code, message.headers)
 
@@ -216,7 +217,8 @@ class AiohttpTransport:
         self.absolute_form = f"http://{endpoint.authority}" if proxy and not self._secure else ""
         self.proxy_headers: Mapping[str, str] = proxy.headers if proxy and not self._secure else {}
         # Never sent: the connector reads from it where to connect to, and how.
-        self._template = ClientRequest(
+        self._template = functools.partial(
+            ClientRequest,
             "POST",
             URL(f"{endpoint.scheme}://{endpoint.authority}/"),
             loop=loop,
@@ -224,12 +226,15 @@ class AiohttpTransport:
             proxy=URL(proxy.url) if proxy else None,
             proxy_headers=proxy.headers if proxy else None,
         )
+        # The connector writes into a request that goes through a proxy, and then finds no connection it kept for it.
+        self._shared = None if proxy else self._template()
 
     async def acquire(self) -> AiohttpChannel:
         before = self._clock.now_ns()
         while True:
+            template = self._shared or self._template()
             try:
-                connection = await self._connector.connect(self._template, traces=[], timeout=_NO_TIMEOUT)
+                connection = await self._connector.connect(template, traces=[], timeout=_NO_TIMEOUT)
             except (aiohttp.ClientError, OSError) as error:
                 raise TransportError(_failure(error, self._secure)) from error
             handler = cast(_Handler, connection.protocol)

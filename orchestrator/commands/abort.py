@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from function.contract.errors import NotFound, UsageError
 from orchestrator.launch.abort import hold_abort, put_abort, read_control
 from orchestrator.launch.locate import find_run
@@ -19,7 +21,8 @@ def run(word: str, root: str) -> Outcome:
         hint = "there is nothing to stop: no worker was started"
         raise UsageError(f"{stored.run_id} has not begun", path="RUN", hint=hint, code="run_not_started") from error
     if before.state == "done":
-        result = {"run_id": stored.run_id, "state": "done", "reason": None, "undone": 0, "open_shards": []}
+        result: dict[str, Any] = {"run_id": stored.run_id, "state": "done", "reason": None}
+        result |= {"undone": 0, "open_shards": []}
         return Outcome("abort", result=result, human=f"{stored.run_id} is over: there was nothing to abort")
     wanted = put_abort(store, "user")
     undone = hold_abort(store, wanted, beat_s, silence(store))

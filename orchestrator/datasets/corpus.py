@@ -1,7 +1,7 @@
-"""A dataset of entries that are asked as they stand: chosen in a seeded order, every one once before any comes again.
+"""A dataset of entries that are asked as they stand, in a seeded order: every one once before any comes again.
 
-Messages are packed into texts of about a MiB in the order of their first use, equal ones once, so that a slice of a long
-run fetches only what it asks. An entry that comes again gets a number put before it, so that no prefix cache answers it.
+Messages are packed into texts of about a MiB in the order of their first use, equal ones once, so that a slice of a
+long run fetches only what it asks. An entry that comes again gets a number put before it: no prefix cache answers it.
 """
 
 from __future__ import annotations
@@ -12,16 +12,17 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from function.contract.workload import ROLES
+from function.contract.workload import CONTINUE, ROLES
 from orchestrator.datasets.digits import GROUP, lead, lead_text
 from orchestrator.datasets.escaping import inside
-from orchestrator.datasets.pieces import CONTINUE, USER, Layer, Mask, Woven, requests, weave
+from orchestrator.datasets.pieces import USER, Layer, Mask, Woven, requests, weave
 from orchestrator.datasets.port import Int64, Requests
 from orchestrator.datasets.turns import Turn
 from orchestrator.plan.draws import Stream
 
 CHUNK_BYTES = 1 << 20
 JOINT = "\n\n"  # between the messages of a prompt on completions
+_PASSES_WORDS = 1 << 20  # words drawn at a time, where many passes over few entries are ordered
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +41,10 @@ class Measure(Protocol):
     def __call__(self, entries: Sequence[Entry]) -> Sequence[Entry]: ...
 
 
-class Lengths(Protocol):
+class OutputLengths(Protocol):
     """Output lengths where entries give none."""
 
     def draw(self, ks: Int64) -> Int64: ...
-
-
-class _Where(NamedTuple):
-    text: int
-    start: int
-    bytes: int
 
 
 class Corpus:
@@ -62,7 +57,7 @@ class Corpus:
         self,
         entries: Sequence[Entry],
         measure: Measure,
-        lengths: Lengths | None = None,
+        lengths: OutputLengths | None = None,
         lead_tokens: Int64 | None = None,
         *,
         seed: int,
@@ -92,49 +87,6 @@ class Corpus:
         self._prompt = np.array([entry.prompt_tokens for entry in entries], dtype=np.int64)
         self.texts: Sequence[bytes] = (*packer.texts(), lead_text())
 
-    def draw(self, ks: Int64) -> Int64: ...
-
-
-class _Where(NamedTuple):
-    text: int
-    start: int
-    bytes: int
-
-
-class Corpus:
-    """`limit`: no k is ever that large, so entries that only later ks would use are neither packed nor uploaded."""
-
-    def __init__(
-        self,
-        entries: Sequence[Entry],
-        seed: int,
-        chat: bool,
-        unique: bool,
-        limit: int | None = None,
-        lengths: Lengths | None = None,
-        lead_tokens: Int64 | None = None,
-    ) -> None:
-        self._entries = len(entries)
-        self._order = Stream(seed, "entries")
-        self._unique = unique
-        self._lengths = lengths
-        self._lead_tokens = lead_tokens
-        self.first_pass = self._pass(0, 1)[0]
-        self.used = self.first_pass[: limit if limit is not None else len(entries)]
-        packer = _Packer()
-        pieces = [_pieces(entries[index], chat, packer) for index in self.used.tolist()]
-        self._offsets = np.zeros(len(pieces) + 1, dtype=np.int64)
-        np.cumsum([len(each) for each in pieces], out=self._offsets[1:])
-        flat = np.array([piece for each in pieces for piece in each], dtype=np.int64).reshape(-1, 4)
-        self._role, self._text = flat[:, 0].astype(np.uint8), flat[:, 1].astype(np.int32)
-        self._start, self._bytes = flat[:, 2], flat[:, 3].astype(np.int32)
-        chosen = [entries[index] for index in self.used.tolist()]
-        self._output = np.array([entry.output_tokens for entry in chosen], dtype=np.int64)
-        self._prompt = np.array([entry.prompt_tokens for entry in chosen], dtype=np.int64)
-        self._place = np.full(len(entries), -1, dtype=np.int64)
-        self._place[self.used] = np.arange(self.used.size)
-        self.texts: Sequence[bytes] = (*packer.texts(), lead_text())
-
     def draw(self, ks: Int64) -> Requests:
         places = self._place[self._entry(ks)]
         if places.size and places.min() < 0:
@@ -144,31 +96,21 @@ class Corpus:
         if self._lengths is not None and (output < 0).any():
             output = np.where(output < 0, self._lengths.draw(ks), output)
         if self._lead_tokens is not None:
-            prompt = np.where(again & (prompt >= 0), prompt + self._lead_count(ks), prompt)
+            prompt = np.where(again & (prompt >= 0), prompt + _lead_count(ks, self._lead_tokens), prompt)
         return requests(output, prompt, self._woven(ks, places, again))
 
     def _woven(self, ks: Int64, places: Int64, again: Mask) -> Woven:
-        """Entries have different numbers of messages: column j of the woven pieces is message j where there is one."""
+        """Entries have different numbers of messages: layer j is message j where there is one."""
         first, counts = self._offsets[:-1][places], np.diff(self._offsets)[places]
-        opening = self._role[first]
         layers: list[Layer] = []
         if again.any():
-            layers = lead(ks, again, opening, len(self.texts) - 1, CONTINUE)
-        for column in range(int(counts.max(initial=0))):
-            present = counts > column
-            at = np.where(present, first + column, first)
-            role = self._role[at]
-            if column == 0:
-                role = np.where(again, np.uint8(CONTINUE), role)
+            layers = lead(ks, again, self._role[first], len(self.texts) - 1)
+        for message in range(int(counts.max(initial=1))):
+            present = counts > message
+            at = np.where(present, first + message, first)
+            role = self._role[at] if message else np.where(again, np.uint8(CONTINUE), self._role[first])
             layers.append(Layer(present, role, self._text[at], self._start[at], self._bytes[at]))
         return weave(layers)
-
-    def _lead_count(self, ks: Int64) -> Int64:
-        assert self._lead_tokens is not None
-        tokens = self._lead_tokens
-        high = ks // GROUP**2
-        total = tokens[ks % GROUP] + tokens[ks // GROUP % GROUP] + np.where(high > 0, tokens[high % GROUP], 0)
-        return np.asarray(total, dtype=np.int64)
 
     def _entry(self, ks: Int64) -> Int64:
         """Which entry each k asks."""
@@ -176,19 +118,31 @@ class Corpus:
             return ks
         passes, at = ks // self._entries, ks % self._entries
         entry = np.empty_like(ks)
-        low, high = int(passes.min()), int(passes.max()) + 1
-        width = max(1, (1 << 20) // self._entries)
-        for start in range(low, high, width):
-            stop = min(start + width, high)
-            here = (passes >= start) & (passes < stop)
-            if here.any():
-                entry[here] = self._pass(start, stop)[passes[here] - start, at[here]]
+        width = max(1, _PASSES_WORDS // self._entries)
+        for start in np.unique(passes // width * width).tolist():
+            here = (passes >= start) & (passes < start + width)
+            stop = int(passes[here].max()) + 1
+            entry[here] = self._pass(start, stop)[passes[here] - start, at[here]]
         return entry
 
     def _pass(self, start: int, stop: int) -> Int64:
         """Orders of passes start .. stop - 1: a row each, a permutation of the entries."""
         words = self._order.words(start * self._entries, (stop - start) * self._entries)
         return words.reshape(stop - start, self._entries).argsort(axis=1, kind="stable")
+
+
+def _lead_count(ks: Int64, tokens: Int64) -> Int64:
+    """Tokens of the number put before the prompt of each k, group by group."""
+    high = ks // GROUP**2
+    third = np.where(high > 0, tokens[high % GROUP], 0)
+    total: Int64 = tokens[ks % GROUP] + tokens[ks // GROUP % GROUP] + third
+    return total
+
+
+class _Where(NamedTuple):
+    text: int
+    start: int
+    bytes: int
 
 
 def _pieces(entry: Entry, chat: bool, packer: _Packer) -> list[tuple[int, int, int, int]]:
@@ -198,6 +152,8 @@ def _pieces(entry: Entry, chat: bool, packer: _Packer) -> list[tuple[int, int, i
 
 
 class _Packer:
+    """Texts of about CHUNK_BYTES, filled in the order of `put`."""
+
     def __init__(self) -> None:
         self._full: list[bytes] = []
         self._open: list[bytes] = []

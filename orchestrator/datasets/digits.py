@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from function.contract.workload import CONTINUE
 from orchestrator.datasets.pieces import Layer, Mask, layer
 from orchestrator.datasets.port import Int64, UInt8
 
@@ -25,13 +26,13 @@ def lead_text() -> bytes:
     return b"".join(b"%04d " % group for group in range(GROUP))
 
 
-def lead(k: Int64, present: Mask, role: UInt8, text: int, carry_on: int) -> list[Layer]:
+def lead(k: Int64, present: Mask, role: UInt8, text: int) -> list[Layer]:
     """`3456 0012 ` for 123456: two groups, the low one first, so that a token cache finds a difference at once.
 
-    A third group follows from 10**8 on. The first piece has `role`, the others `carry_on`.
+    A third group follows from 10**8 on. The first piece has `role`, which opens the message.
     """
     groups = [k % GROUP, k // GROUP % GROUP, k // GROUP**2]
-    roles = [role, np.full_like(role, carry_on), np.full_like(role, carry_on)]
+    roles = [role, np.full_like(role, CONTINUE), np.full_like(role, CONTINUE)]
     shown = [present, present, present & (groups[2] > 0)]
     return [
         layer(here, first, text, LEAD_BYTES * (group % GROUP), LEAD_BYTES)

@@ -30,7 +30,7 @@ _FIELD_BYTES = 1 << 30
 
 
 class File:
-    """See the port. Raises UsageError: `data_malformed` with file, line and column, `data_empty` when nothing is usable."""
+    """UsageError: `data_malformed` with file, line and column, `data_empty` when nothing is usable."""
 
     def __init__(self, config: Config, seed: int, counter: Counter | None, limit: int | None) -> None:
         data = config.data

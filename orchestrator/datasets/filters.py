@@ -1,4 +1,4 @@
-"""Bounds on token counts: entries outside are skipped and counted. inference-perf reads min and max of its distributions so."""
+"""Bounds on token counts: entries outside are skipped and counted, as inference-perf does with min and max."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Token lengths from a distribution, by the inverse of its cumulative table over whole numbers: truncated, never clipped.
+"""Token lengths from a distribution, by the inverse of its cumulative table over whole numbers: truncated, not clipped.
 
-Integer i has the mass that the distribution gives to [i - 1/2, i + 1/2]; integers outside [min, max] have none, and what is
-left is scaled to 1: as if a value outside were drawn again. A length is at least 1, since a prompt of no tokens and an
-answer of none cannot be asked. Each length is a pure function of (seed, name, k).
+Integer i has the mass that the distribution gives to [i - 1/2, i + 1/2]; integers outside [min, max] have none, and
+what is left is scaled to 1: as if a value outside were drawn again. A length is at least 1, since a prompt of no tokens
+and an answer of none cannot be asked. Each length is a pure function of (seed, name, k).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from function.contract.errors import UsageError
 from orchestrator.config.distribution import Distribution
 from orchestrator.datasets.port import Int64
-from orchestrator.plan.arithmetic import Float64
+from orchestrator.plan.arithmetic import Float64, exp, log
 from orchestrator.plan.draws import Stream, at
 
 WIDEST = 4_000_000
@@ -65,14 +65,15 @@ def _table(distribution: Distribution, least: int, most: int, path: str) -> Floa
 
 def _normal(distribution: Distribution, least: int, most: int) -> Float64:
     edges = (np.arange(least, most + 2) - 0.5 - distribution.mean) / distribution.std_dev
-    return _between(edges)
+    return _between(np.asarray(edges, dtype=np.float64))
 
 
 def _lognormal(distribution: Distribution, least: int, most: int) -> Float64:
     """`mean` and `std_dev` are the lengths' own, not those of their logarithms."""
     mean = max(distribution.mean, 1e-9)
     sigma = math.sqrt(math.log1p((distribution.std_dev / mean) ** 2))
-    edges = (np.log(np.arange(least, most + 2) - 0.5) - (math.log(mean) - sigma * sigma / 2)) / sigma
+    cells = np.asarray(np.arange(least, most + 2) - 0.5, dtype=np.float64)
+    edges = (log(cells) - (math.log(mean) - sigma * sigma / 2)) / sigma
     return _between(edges)
 
 
@@ -95,14 +96,14 @@ def _skew_normal(distribution: Distribution, least: int, most: int) -> Float64:
     for offset in within.tolist():
         z = (np.arange(least, most + 1) + offset - start) / scale
         phi = np.array([math.erfc(-x * distribution.skew * math.sqrt(0.5)) for x in z.tolist()])
-        mass += np.exp(-0.5 * z * z) * phi
+        mass += exp(-0.5 * z * z) * phi
     return mass
 
 
 def _poisson(distribution: Distribution, least: int, most: int) -> Float64:
     mean = max(distribution.mean, 1e-9)
     logs = np.array([i * math.log(mean) - math.lgamma(i + 1) for i in range(least, most + 1)])
-    return np.asarray(np.exp(logs - logs.max()))
+    return np.asarray(exp(logs - logs.max()))
 
 
 _MASSES: dict[str, Callable[[Distribution, int, int], Float64]] = {

@@ -1,4 +1,4 @@
-"""`data.type: mock`: short made-up prompts `1 2 3 <k>` for 30 output tokens, as inference-perf's. Needs no tokenizer."""
+"""`data.type: mock`: made-up prompts `1 2 3 <k>` for 30 output tokens, as inference-perf's. Needs no tokenizer."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from function.contract.workload import CONTINUE
 from orchestrator.datasets.digits import GROUP, padded
-from orchestrator.datasets.pieces import CONTINUE, USER, layer, requests, weave
+from orchestrator.datasets.pieces import USER, layer, requests, weave
 from orchestrator.datasets.port import Int64, Requests
 
 OUTPUT_TOKENS = 30

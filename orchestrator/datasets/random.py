@@ -1,7 +1,7 @@
 """`data.type: random`: prompts of exactly as many tokens as the distribution says, no two of them alike.
 
-A prompt is a word that leads, and a stretch of one pool of random words, from a place of its own: two pieces, however
-long it is. Where the tokenizer has words of one token, n words are n tokens; a sample of whole prompts is counted to be
+A prompt is a word that leads, and a stretch of one pool of random words: two pieces, however long it is. Each of 65,536
+requests that follow each other begins at a place of its own, then the next word leads. Where the tokenizer has words of one token, n words are n tokens; a sample of whole prompts is counted to be
 sure. Elsewhere each stretch is cut, character by character, until the tokenizer counts n. Special tokens and the chat
 template, which the server adds, are not counted.
 """
@@ -12,9 +12,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from function.contract.workload import CONTINUE
 from orchestrator.config.distribution import Distribution
 from orchestrator.datasets.lengths import Lengths
-from orchestrator.datasets.pieces import CONTINUE, USER, layer, requests, weave
+from orchestrator.datasets.pieces import USER, layer, requests, weave
 from orchestrator.datasets.port import Int64, Requests
 from orchestrator.datasets.words import Vocabulary, invented, single_tokens
 from orchestrator.plan.draws import Stream
@@ -55,7 +56,7 @@ class Random:
         return self._notes
 
     def draw(self, ks: Int64) -> Requests:
-        lead, place = ks % self._words, (ks * _STRIDE + self._offset) % PLACES
+        lead, place = ks // PLACES % self._words, (ks * _STRIDE + self._offset) % PLACES
         asked = self._prompt.draw(ks)
         start = self._starts[place]
         stop = self._starts[place + asked - 1]
@@ -71,7 +72,7 @@ class Random:
         return requests(self._output.draw(ks), counted, woven)
 
     def _lay(self, words: Sequence[str]) -> None:
-        """The texts: the words once, for the leads, and a pool in which a stretch of the longest prompt fits anywhere."""
+        """The texts: the words once, for the leads, and a pool where a stretch of the longest prompt fits anywhere."""
         sizes = np.array([len(word) for word in words], dtype=np.int64)
         self._words = len(words)
         self._lead_sizes = sizes

@@ -1,4 +1,4 @@
-"""`data.type: shareGPT`: conversations from a local file or folder, each asked once with its system turn and first user turn.
+"""`data.type: shareGPT`: conversations from a local file or folder, asked with their system turn and first user turn.
 
 The output length is that of the turn which answered. A model's turn that opens the conversation is left out, never sent
 as the user's. What cannot be asked is counted by reason.

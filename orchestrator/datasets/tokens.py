@@ -51,7 +51,7 @@ class Tokenizer:
 
 
 def tokenizer_name(config: Config) -> str | None:
-    """The tokenizer the workload is counted with; None where it needs none. UsageError where it does and none is named."""
+    """The tokenizer the workload is counted with, None where it needs none. UsageError: needed, and not named."""
     if config.data.type == "mock":
         return None
     named = config.tokenizer.pretrained_model_name_or_path
@@ -77,7 +77,7 @@ def hub_token(config: Config, env: Mapping[str, str]) -> str | None:
 
 
 def open_tokenizer(name: str, token: str | None = None, network: bool = True) -> Tokenizer:
-    """UsageError `tokenizer_unavailable` where it is not at hand. `network` False: this machine's files and cache only."""
+    """UsageError `tokenizer_unavailable` where it is not at hand. `network` False: this machine's files and cache."""
     path = Path(name).expanduser()
     if path.is_dir():
         path = path / _FILE

@@ -12,8 +12,8 @@ from typing import Protocol
 from orchestrator.datasets.port import Int64
 
 CANDIDATES = 8192
-MOST = 4095  # odd, so that words and places in the pool of 2**16 come round together only after their product
-FEWEST = 127
+MOST = 4096
+FEWEST = 128
 _TIMES = 3
 
 
@@ -24,16 +24,14 @@ class Vocabulary(Protocol):
 
 
 def single_tokens(tokenizer: Vocabulary) -> list[str]:
-    """An odd number of them, at most MOST; [] where fewer than FEWEST are found."""
+    """At most MOST, the commonest first; [] where fewer than FEWEST are found."""
     candidates = tokenizer.words()[:CANDIDATES]
     counts = tokenizer.count([" ".join([word] * _TIMES) for word in candidates])
     found = [word for word, count in zip(candidates, counts.tolist()) if count == _TIMES][:MOST]
-    if len(found) < FEWEST:
-        return []
-    return found[: len(found) - (len(found) + 1) % 2]
+    return found if len(found) >= FEWEST else []
 
 
 def invented() -> list[str]:
-    """255 words of two syllables, for tokenizers without words of their own."""
+    """Words of two syllables, for tokenizers without words of their own."""
     syllables = [consonant + vowel for consonant in "bdfklmnprstvz" for vowel in "aeiou"]
-    return [first + second for first in syllables for second in syllables[::11]][:255]
+    return [first + second for first in syllables for second in syllables[::11]]

@@ -11,7 +11,6 @@ import os
 import secrets
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 from msgspec import structs
 
@@ -31,7 +30,7 @@ from orchestrator.launch.ending import Reported, merge_and_report, store_observe
 from orchestrator.launch.fleet import Fleet, patience_for
 from orchestrator.launch.interrupts import Interrupts
 from orchestrator.launch.lease import Lease
-from orchestrator.launch.locate import StoredRun, local_folder
+from orchestrator.launch.locate import StoredRun, log_folder
 from orchestrator.launch.observe import Observer
 from orchestrator.launch.preflight import probe_clock
 from orchestrator.launch.silence import silence
@@ -123,8 +122,7 @@ def _finish(stored: StoredRun, taken: Taken, clock: StoreClock, view: View, inte
         fleet.go_settled(go, clock.now_ns())
     for group in taken.control.granted:
         fleet.announced(group)
-    logs = (local_folder(store) or Path(keys.RUNS) / plan.run_id) / "logs"
-    provider = open_provider(plan.provider, logs, _variables(store, plan))
+    provider = open_provider(plan.provider, store.uri, log_folder(store, plan.run_id), _variables(store, plan))
     run = Run(store, plan, digest(stored.plan_body))
     conducted = conduct(run, Crew(fleet, lease, provider, clock), view, interrupts)
     store_observed(store, conducted.observed)

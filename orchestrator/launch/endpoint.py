@@ -10,6 +10,7 @@ import http.client
 import json
 import socket
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -28,11 +29,11 @@ class Answer:
     location: str | None = None
 
 
-def ask_models(root: str, headers: dict[str, str], tls: ssl.SSLContext | None, timeout_s: float = TIMEOUT_S) -> Answer:
+def ask_models(root: str, headers: Mapping[str, str], tls: ssl.SSLContext | None = None) -> Answer:
     """Raises UsageError: `endpoint_unreachable`, or `endpoint_tls` where only the certificate is in the way."""
     parts = urlsplit(root)
     host, url = parts.hostname or "", f"{root}/v1/models"
-    connection = _connection(parts.scheme, host, parts.port, tls, timeout_s)
+    connection = _connection(parts.scheme, host, parts.port, tls)
     try:
         connection.request("GET", f"{parts.path}/v1/models", headers={"Accept": "application/json", **headers})
         response = connection.getresponse()
@@ -72,12 +73,10 @@ def tls_context(ca_file: str | None, cert_path: str | None, key_path: str | None
     return context
 
 
-def _connection(
-    scheme: str, host: str, port: int | None, tls: ssl.SSLContext | None, timeout_s: float
-) -> http.client.HTTPConnection:
+def _connection(scheme: str, host: str, port: int | None, tls: ssl.SSLContext | None) -> http.client.HTTPConnection:
     if scheme == "https":
-        return http.client.HTTPSConnection(host, port, timeout=timeout_s, context=tls)
-    return http.client.HTTPConnection(host, port, timeout=timeout_s)
+        return http.client.HTTPSConnection(host, port, timeout=TIMEOUT_S, context=tls)
+    return http.client.HTTPConnection(host, port, timeout=TIMEOUT_S)
 
 
 def _models(body: bytes) -> tuple[str, ...] | None:

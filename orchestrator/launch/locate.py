@@ -52,6 +52,11 @@ def local_folder(store: ObjectStore) -> Path | None:
     return None if "://" in store.uri else Path(store.uri)
 
 
+def log_folder(store: ObjectStore, run_id: str) -> Path:
+    """Where this machine keeps what the run's processes say."""
+    return (local_folder(store) or Path(keys.RUNS) / run_id) / "logs"
+
+
 def run_ids(root: ObjectStore) -> Iterator[str]:
     """Ids of the folders that hold a plan, in order."""
     for entry in root.list(keys.RUNS, shallow=True):

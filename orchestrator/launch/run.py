@@ -6,24 +6,27 @@ control saying how.
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from function.contract.errors import BenchctlError
 from function.contract.keys import RUNS
 from function.store.opening import open_store
 from function.store.port import ObjectStore
+from orchestrator.arrow import keep_pandas_out
 from orchestrator.config.root import Config
 from orchestrator.datasets.opening import open_dataset
+from orchestrator.datasets.port import Dataset
+from orchestrator.datasets.tokens import hub_token, open_tokenizer, tokenizer_name
 from orchestrator.launch.clock import StoreClock
-from orchestrator.launch.conduct import Conducted, Crew, conduct
+from orchestrator.launch.conduct import Crew, conduct
 from orchestrator.launch.drive import Driven, Run
 from orchestrator.launch.ending import Reported, merge_and_report, store_observed
 from orchestrator.launch.fleet import Fleet, patience_for
 from orchestrator.launch.interrupts import Interrupts
 from orchestrator.launch.lease import Lease
-from orchestrator.launch.locate import local_folder
+from orchestrator.launch.locate import log_folder
 from orchestrator.launch.mock import EmbeddedMock, mock_settings
 from orchestrator.launch.preflight import allow_files, check_endpoint, check_root
 from orchestrator.launch.prepare import Asked, Prepared, prepare
@@ -32,6 +35,7 @@ from orchestrator.launch.view import View
 from orchestrator.outcome import Problem
 from orchestrator.plan.build import Built, build
 from orchestrator.providers.opening import open_provider
+from orchestrator.providers.port import Provider
 from orchestrator.voice import line_of
 
 
@@ -57,15 +61,23 @@ def launch(asked: Asked, view: View) -> Launched:
     KeyboardInterrupt) before the run has begun and at a second interrupt."""
     with Interrupts() as interrupts:
         prepared = prepare(asked)
+        keep_pandas_out()
         run_id = prepared.inputs.run_id
         store = open_store(asked.root).at(f"{RUNS}{run_id}")
         with ExitStack() as held:
             mock = _mock(prepared, held)
+            secrets = prepared.headers.variables
+            provider = open_provider(asked.provider, store.uri, log_folder(store, run_id), secrets)
+            held.callback(provider.stop_all, 0.0)
+            provider.warm(prepared.outline.lanes)
             built, problems = _build(prepared, mock)
             clock = check_root(store, run_id)
             for line in (*map(line_of, problems), headline(built, store)):
                 view.say(line)
-            conducted = _conduct(prepared, built, store, clock, (view, interrupts))
+            crew = _crew(built, store, clock, provider)
+            run = Run(store, built.plan, built.plan_hash)
+            conducted = conduct(run, crew, view, interrupts, detach=asked.detach)
+            store_observed(store, conducted.observed)
             driven = conducted.driven
             left = asked.detach and not driven.aborted
             if left and mock is not None:
@@ -99,12 +111,18 @@ def _mock(prepared: Prepared, held: ExitStack) -> EmbeddedMock | None:
 def _build(prepared: Prepared, mock: EmbeddedMock | None) -> tuple[Built, tuple[Problem, ...]]:
     """Preflight of everything but the root, around the slow part: reading the data."""
     config, inputs = prepared.loaded.config, prepared.inputs
-    dataset = open_dataset(config)
+    dataset = _dataset(config, inputs.seed, prepared.outline.rows)
     root = inputs.target_root if mock is None else mock.url()
     allow_files(_streams_per_lane(config, prepared.outline.lanes))
     endpoint = check_endpoint(config, root, prepared.headers)
-    built = build(config, replace(inputs, target_root=root, models=endpoint.models), dataset)
+    built = build(config, replace(inputs, target_root=root, models=endpoint.models), dataset, prepared.outline)
     return built, (*prepared.problems, *endpoint.problems)
+
+
+def _dataset(config: Config, seed: int, limit: int) -> Dataset:
+    name = tokenizer_name(config)
+    tokenizer = None if name is None else open_tokenizer(name, hub_token(config, os.environ))
+    return open_dataset(config, seed, limit, tokenizer)
 
 
 def _streams_per_lane(config: Config, lanes: int) -> int | None:
@@ -114,21 +132,12 @@ def _streams_per_lane(config: Config, lanes: int) -> int | None:
     return None if most is None else -(-most // lanes)
 
 
-def _conduct(
-    prepared: Prepared, built: Built, store: ObjectStore, clock: StoreClock, hands: tuple[View, Interrupts]
-) -> Conducted:
-    plan = built.plan
+def _crew(built: Built, store: ObjectStore, clock: StoreClock, provider: Provider) -> Crew:
+    """From here on the run exists: upload, then the lease on what was uploaded."""
     uploaded = upload(store, built)
-    beat_s = plan.coordination.beat_s
-    lease = Lease(store.at(""), uploaded.control, uploaded.version, beat_s)
-    logs = (local_folder(store) or Path(RUNS) / plan.run_id) / "logs"
-    provider = open_provider(plan.provider, logs, prepared.headers.variables)
-    fleet = Fleet(plan, uploaded.control.writer, clock.error_ns, patience_for(plan))
-    view, interrupts = hands
-    run = Run(store, plan, built.plan_hash)
-    conducted = conduct(run, Crew(fleet, lease, provider, clock), view, interrupts, detach=prepared.inputs.detach)
-    store_observed(store, conducted.observed)
-    return conducted
+    lease = Lease(store.at(""), uploaded.control, uploaded.version, built.plan.coordination.beat_s)
+    fleet = Fleet(built.plan, uploaded.control.writer, clock.error_ns, patience_for(built.plan))
+    return Crew(fleet, lease, provider, clock)
 
 
 def _not_ready(driven: Driven, message: str, store: ObjectStore) -> NotReady:

@@ -71,7 +71,9 @@ class MockConfig:
     `ttft_s` and `itl_s` are the time to the first token and between tokens once a slot is free; `slots` is how many
     answers are made at a time (null: any number), the rest queue in order of arrival. With `ttft_law` exponential,
     `ttft_s` is the mean. `stop_after` makes the model end by itself after so many tokens unless `ignore_eos` is asked
-    (and `honours_ignore_eos`). The first `reasoning_tokens` tokens of a chat answer are reasoning.
+    (and `honours_ignore_eos`). The first `reasoning_tokens` tokens of a chat answer are reasoning. `stall_s`,
+    `slow_accept_s`, `zombie_every_s` and `zombie_max_s` are the lengths of those faults; `kv_tokens` is the capacity
+    that kv_cache_usage_perc is a share of.
     """
 
     ttft_s: float = 0.05

@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from orchestrator.mockserver import shapes
 from orchestrator.mockserver.ask import Ask, AskError, read_chat, read_completion
 from orchestrator.mockserver.clock import boot_ns, ns
 from orchestrator.mockserver.config import MockConfig
 from orchestrator.mockserver.connection import Connection
-from orchestrator.mockserver.draw import HTTP_FAULTS, fault_for
+from orchestrator.mockserver.draw import fault_for
 from orchestrator.mockserver.engine import Engine
 from orchestrator.mockserver.exchange import Exchange
 from orchestrator.mockserver.request import Request
@@ -34,10 +35,23 @@ _ALLOWED = {
     "/health": ("GET", "HEAD"),
 }
 _JSON, _TEXT = b"application/json", b"text/plain; version=0.0.4; charset=utf-8"
-_FAULT_ERRORS = {
-    500: ("EngineCore encountered an issue.", "InternalServerError"),
-    429: ("Rate limit reached.", "RateLimitError"),
-    503: ("The server is overloaded.", "ServiceUnavailableError"),
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An answer with vLLM's error object; `more` is further header lines."""
+
+    status: int
+    message: str
+    kind: str
+    param: str | None = None
+    more: bytes = b""
+
+
+_FAULT_REFUSALS = {
+    "http_500": Refusal(500, "EngineCore encountered an issue.", "InternalServerError"),
+    "http_429": Refusal(429, "Rate limit reached.", "RateLimitError", more=b"retry-after: 1\r\n"),
+    "http_503": Refusal(503, "The server is overloaded.", "ServiceUnavailableError"),
 }
 _READERS: dict[str, Callable[[bytes, MockConfig], Ask]] = {_CHAT: read_chat, _COMPLETIONS: read_completion}
 
@@ -98,20 +112,21 @@ class Desk:
             allowed = ", ".join(_ALLOWED.get(route, ())).encode()
             self._reply(connection, request, 200, b"", _JSON, b"allow: %b\r\n" % allowed)
         elif route == "":
-            self._error(connection, request, 404, f"Not Found: {request.path}", "NotFoundError")
+            self._refuse(connection, request, Refusal(404, f"Not Found: {request.path}", "NotFoundError"))
         elif not self._authorised(request):
             body = shapes.unauthorised_body(given=b"authorization" in request.headers)
             self._reply(connection, request, 401, body, _JSON)
         elif method not in _ALLOWED[route]:
             more = b"allow: %b\r\n" % ", ".join(_ALLOWED[route]).encode()
-            self._error(connection, request, 405, "Method Not Allowed", "MethodNotAllowedError", more=more)
+            refusal = Refusal(405, "Method Not Allowed", "MethodNotAllowedError", more=more)
+            self._refuse(connection, request, refusal)
         elif route in _READERS:
             self._complete(connection, request)
         else:
             self._look_up(connection, request)
 
     def refuse(self, connection: Connection, request: Request, status: int, message: str) -> None:
-        self._error(connection, request, status, message, "BadRequestError")
+        self._refuse(connection, request, Refusal(status, message, "BadRequestError"))
 
     def abandoned(self, request: Request) -> None:
         self.record(request, "client_gone" if request.arrival_boot else "incomplete")
@@ -140,16 +155,13 @@ class Desk:
 
     def _complete(self, connection: Connection, request: Request) -> None:
         self._engine.arrived(request.arrival_boot)
-        status = HTTP_FAULTS.get(request.fault or "")
-        if status is not None:
-            message, kind = _FAULT_ERRORS[status]
-            more = b"retry-after: 1\r\n" if status == 429 else b""
-            self._error(connection, request, status, message, kind, more=more)
+        if request.fault in _FAULT_REFUSALS:
+            self._refuse(connection, request, _FAULT_REFUSALS[request.fault])
             return
         try:
             ask = _READERS[request.route](request.body, self._config)
         except AskError as error:
-            self._error(connection, request, 400, error.message, "BadRequestError", error.param)
+            self._refuse(connection, request, Refusal(400, error.message, "BadRequestError", error.param))
             return
         exchange = Exchange(self._engine, connection, request, ask, self.record)
         exchange.enter(Stream(exchange) if ask.stream else Whole(exchange))
@@ -163,17 +175,9 @@ class Desk:
             text = self._engine.meter.render(self._engine.now())
             self._reply(connection, request, 200, text.encode(), _TEXT)
 
-    def _error(
-        self,
-        connection: Connection,
-        request: Request,
-        status: int,
-        message: str,
-        kind: str,
-        param: str | None = None,
-        more: bytes = b"",
-    ) -> None:
-        self._reply(connection, request, status, shapes.error_body(status, message, kind, param), _JSON, more)
+    def _refuse(self, connection: Connection, request: Request, refusal: Refusal) -> None:
+        body = shapes.error_body(refusal.status, refusal.message, refusal.kind, refusal.param)
+        self._reply(connection, request, refusal.status, body, _JSON, refusal.more)
 
     def _reply(
         self, connection: Connection, request: Request, status: int, body: bytes, kind: bytes, more: bytes = b""

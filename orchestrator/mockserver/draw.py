@@ -13,7 +13,6 @@ from hashlib import blake2b
 from orchestrator.mockserver.config import Faults
 
 FAULT_NAMES = tuple(f.name for f in fields(Faults))
-HTTP_FAULTS = {"http_500": 500, "http_429": 429, "http_503": 503}
 
 
 def bits(seed: int, key: str, purpose: str) -> int:

@@ -6,10 +6,11 @@ same stamps as the truth log. Buckets are those of vLLM 0.32. Pure: it is told, 
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from operator import sub
 
 _TTFT = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 20.0, 40.0, 80.0)
@@ -40,19 +41,27 @@ class Histogram:
     __slots__ = ("_bounds", "_counts", "_sum", "_total")
 
     def __init__(self, bounds: tuple[float, ...]) -> None:
-        self._bounds, self._counts = bounds, [0] * len(bounds)
+        self._bounds, self._counts = bounds, [0] * (len(bounds) + 1)
         self._total, self._sum = 0, 0.0
 
-    def add(self, values: Sequence[float]) -> None:
-        """Counts all values at once."""
-        ordered = sorted(values)
+    def add(self, value: float) -> None:
+        self._counts[bisect_left(self._bounds, value)] += 1
+        self._total += 1
+        self._sum += value
+
+    def add_all(self, values: Sequence[float]) -> None:
+        """The same for many at once, at the price of sorting them."""
+        ordered, below = sorted(values), 0
         for i, bound in enumerate(self._bounds):
-            self._counts[i] += bisect_right(ordered, bound)
+            upto = bisect_right(ordered, bound)
+            self._counts[i] += upto - below
+            below = upto
+        self._counts[-1] += len(ordered) - below
         self._total += len(ordered)
         self._sum += sum(ordered)
 
     def lines(self, name: str, labels: str) -> Iterator[str]:
-        for bound, count in zip(self._bounds, self._counts, strict=True):
+        for bound, count in zip(self._bounds, accumulate(self._counts)):
             yield f'{name}_bucket{{{labels},le="{bound}"}} {float(count)}'
         yield f'{name}_bucket{{{labels},le="+Inf"}} {float(self._total)}'
         yield f"{name}_count{{{labels}}} {float(self._total)}"
@@ -107,8 +116,8 @@ class Meter:
             self._observe("request_queue_time_seconds", over.started_ns - over.arrival_ns)
         if over.reason in ("abort", "error") or not tokens or over.started_ns is None:
             return
-        self._histograms["request_prompt_tokens"].add([prompt_tokens])
-        self._histograms["request_generation_tokens"].add([len(tokens) * over.choices])
+        self._histograms["request_prompt_tokens"].add(prompt_tokens)
+        self._histograms["request_generation_tokens"].add(len(tokens) * over.choices)
         first, last = tokens[0], tokens[-1]
         self._observe("time_to_first_token_seconds", first - over.arrival_ns)
         self._observe("e2e_request_latency_seconds", last - over.arrival_ns)
@@ -118,7 +127,7 @@ class Meter:
         if len(tokens) > 1:
             self._observe("request_time_per_output_token_seconds", (last - first) / (len(tokens) - 1))
             gaps = map(sub, tokens[1:], tokens)
-            self._histograms["inter_token_latency_seconds"].add([gap / 1e9 for gap in gaps])
+            self._histograms["inter_token_latency_seconds"].add_all([gap / 1e9 for gap in gaps])
 
     def answered(self, method: str, route: str, status: int) -> None:
         """An HTTP answer was begun with this status; `route` is the template, not the path."""
@@ -137,7 +146,7 @@ class Meter:
         return "\n".join(lines) + "\n"
 
     def _observe(self, name: str, duration_ns: float) -> None:
-        self._histograms[name].add([duration_ns / 1e9])
+        self._histograms[name].add(duration_ns / 1e9)
 
     def _gauges(self, now: Now) -> Iterator[str]:
         for name, text, value in (

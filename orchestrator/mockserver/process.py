@@ -43,6 +43,8 @@ def serve(
 ) -> None:
     """Serves until SIGTERM, SIGINT or the lifeline's end; call it from the main thread. `on_ready` gets the URL.
 
+    `port` 0 takes a free one; `log` is the truth log's file. The seven are those of the command line.
+
     Raises OSError when the address is taken or the log could not be written whole.
     """
     server = MockServer(config, host=host, port=port, log=log, log_bodies=log_bodies)

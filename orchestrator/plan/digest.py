@@ -56,7 +56,7 @@ class WorkloadDigest:
         self._rows += scheduled_ns.size
 
     def finish(self, texts: Sequence[str | None], models: Sequence[str]) -> str:
-        """`texts`: sha256 of each, None for those that no request uses. `models`: the names that the config asks for."""
+        """`texts`: sha256 of each, None for those that no request uses. `models`: the names the config asks for."""
         head = {"version": _VERSION, "rows": self._rows, "texts": list(texts), "models": list(models)}
         total = hashlib.sha256(json.dumps(head, sort_keys=True).encode())
         for name in _COLUMNS:

@@ -21,7 +21,7 @@ _ORCHESTRATOR_A_S = 3  # lists and reads of ready, progress and receipts
 
 
 def peak_concurrency(phases: Iterable[Phase], terms: Coordination) -> int:
-    """The most shards alive at once, each from its boundary - lead to its slice's end + drain; phases do not overlap."""
+    """The most shards alive at once, each from its boundary - lead to its slice's end + drain. Phases are apart."""
     return max(_alive_slices(phase, terms) * lanes_of(phase, terms.lanes) for phase in phases)
 
 

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from orchestrator.datasets.port import Int64, Requests
+
+T = TypeVar("T", bound=np.generic)
+
+
+class Pick(Protocol):
+    def __call__(self, column: NDArray[T]) -> NDArray[T]: ...
 
 
 def concatenate(blocks: Sequence[Requests]) -> Requests:
@@ -37,35 +45,38 @@ class Picker:
         self._requests = requests
         self._counts = np.diff(requests.offsets)
         first = int(self._counts[0]) if self._counts.size else 0
-        self._uniform = first if bool((self._counts == first).all()) else None
+        self._width = first if bool((self._counts == first).all()) else 0
 
     def rows(self, within: slice) -> Requests:
         requests = self._requests
         counts = self._counts[within]
         offsets = np.zeros(counts.size + 1, dtype=np.int64)
         np.cumsum(counts, out=offsets[1:])
-        pick = self._matrix(within) if self._uniform else self._indices(within, counts, offsets)
+        pick = self._matrix(within) if self._width else self._indexed(within, counts, offsets)
         return Requests(
             output_tokens=requests.output_tokens[within],
             prompt_tokens=requests.prompt_tokens[within],
             model=requests.model[within],
             session=None if requests.session is None else requests.session[within],
             offsets=offsets,
-            role=requests.role[pick],
-            text=requests.text[pick],
-            start=requests.start[pick],
-            bytes=requests.bytes[pick],
+            role=pick(requests.role),
+            text=pick(requests.text),
+            start=pick(requests.start),
+            bytes=pick(requests.bytes),
         )
 
-    def _matrix(self, within: slice) -> Int64:
-        first, stop, step = within.indices(self._counts.size)
-        width = self._uniform or 0
-        rows = np.arange(first, stop, step, dtype=np.int64) * width
-        picked: Int64 = (rows[:, None] + np.arange(width, dtype=np.int64)).ravel()
-        return picked
+    def _matrix(self, within: slice) -> Pick:
+        def pick(column: NDArray[T]) -> NDArray[T]:
+            return column.reshape(-1, self._width)[within].ravel()
 
-    def _indices(self, within: slice, counts: Int64, offsets: Int64) -> Int64:
+        return pick
+
+    def _indexed(self, within: slice, counts: Int64, offsets: Int64) -> Pick:
         """Pieces offsets[r] .. offsets[r + 1] of each row r that is picked, one after the other."""
         shift = self._requests.offsets[:-1][within] - offsets[:-1]
-        picked: Int64 = np.repeat(shift, counts) + np.arange(int(offsets[-1]), dtype=np.int64)
-        return picked
+        at = np.repeat(shift, counts) + np.arange(int(offsets[-1]), dtype=np.int64)
+
+        def pick(column: NDArray[T]) -> NDArray[T]:
+            return column[at]
+
+        return pick

@@ -7,7 +7,9 @@ Knows nothing of specs, targets or coordination.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 
@@ -22,6 +24,7 @@ from orchestrator.plan.parts import PartWriter, Rows
 from orchestrator.plan.phases import Phase, Schedule
 
 BLOCK_ROWS = 1 << 18
+THREADS = 2  # compression and digests leave the interpreter to the other thread; a third gains nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +50,9 @@ class Workload:
 
 def make(schedule: Schedule, lanes: int, dataset: Dataset, model_names: Sequence[str]) -> Workload:
     """Every shard of every phase. `model_names` are what the config asks for, hashed beside the rows."""
-    maker = _Maker(dataset)
-    parts = [part for phase in schedule.phases for part in maker.phase(phase, lanes_of(phase, lanes))]
+    with ThreadPoolExecutor(THREADS) as pool:
+        maker = _Maker(dataset, pool)
+        parts = [part for phase in schedule.phases for part in maker.phase(phase, lanes_of(phase, lanes))]
     refs = maker.table.refs
     workload_hash = maker.digest.finish([None if ref is None else ref.sha256 for ref in refs], model_names)
     texts = {ref.sha256: bytes(text) for ref, text in zip(refs, dataset.texts) if ref is not None}
@@ -78,21 +82,19 @@ class _Table:
 
 
 class _Maker:
-    def __init__(self, dataset: Dataset) -> None:
+    def __init__(self, dataset: Dataset, pool: ThreadPoolExecutor) -> None:
         self._dataset = dataset
+        self._pool = pool
         self._writer = PartWriter()
         self.table = _Table(dataset.texts)
         self.digest = WorkloadDigest()
 
     def phase(self, phase: Phase, lanes: int) -> Iterator[Part]:
-        picker, stage, current = None, np.empty(0, dtype=np.int32), -1
-        for share in partition(phase, lanes):
-            if share.slice != current:
-                current = share.slice
-                stage = _stages(phase, share.slice_row, phase.slice_rows[current])
-                picker = Picker(self._draw(phase, current, share.slice_row, stage))
-            assert picker is not None
-            yield self._part(phase, share, lanes, picker, stage)
+        for slice_, shares in groupby(partition(phase, lanes), key=lambda share: share.slice):
+            own = list(shares)
+            stage = _stages(phase, own[0].slice_row, phase.slice_rows[slice_])
+            picker = Picker(self._draw(phase, slice_, own[0].slice_row, stage))
+            yield from self._pool.map(lambda one: self._part(phase, one, lanes, picker, stage), own)
 
     def _draw(self, phase: Phase, slice_: int, slice_row: int, stage: Int32) -> Requests:
         first_k = phase.slice_first_k(slice_)

@@ -9,7 +9,7 @@ from function.contract.errors import UsageError
 from orchestrator.providers.local import LocalProvider
 from orchestrator.providers.port import Provider
 
-Opener = Callable[[Path, Mapping[str, str]], Provider]
+Opener = Callable[[str, Path, Mapping[str, str]], Provider]
 
 PROVIDERS: dict[str, Opener | None] = {"local": LocalProvider, "aws": None, "gcp": None}
 
@@ -20,9 +20,9 @@ def check_provider_built(name: str) -> None:
         raise UsageError(f"provider {name} is not built yet", path="--provider", hint="local", code="not_built")
 
 
-def open_provider(name: str, logs: Path, secrets: Mapping[str, str]) -> Provider:
-    """`logs`: a folder for what workers say; `secrets`: variables for their environment (local only)."""
+def open_provider(name: str, run: str, logs: Path, secrets: Mapping[str, str]) -> Provider:
+    """`run`: URI of the run's folder. `logs`: a folder for what workers say; `secrets`: variables for them (local)."""
     check_provider_built(name)
     opener = PROVIDERS[name]
     assert opener is not None
-    return opener(logs, secrets)
+    return opener(run, logs, secrets)

@@ -28,6 +28,10 @@ class Provider(Protocol):
         """How often the orchestrator looks into the store while it waits for somebody to become ready."""
         ...
 
+    def warm(self, count: int) -> None:
+        """So many invocations will be asked for soon. May do nothing."""
+        ...
+
     def invoke(self, payload: Payload) -> None:
         """Start one invocation and return at once. Raises ProviderError."""
         ...

@@ -7,9 +7,10 @@ server was told to ignore the end, and heard it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ import pytest
 
 from tests.e2e.harness import REPOSITORY, Ended, assert_all_balance, config, launch
 from tests.emulators.llama import Counted, RunningLlama
+from tests.emulators.plain_client import PlainClient
 
 DATA = REPOSITORY / "configs" / "data"
+GOLDEN = REPOSITORY / "tests" / "golden" / "streams"
 TOKENS = 32
 ATTEMPTS = 3
 LATENESS = {"late_median", "late_tail", "loop_lag"}
@@ -44,7 +47,7 @@ class Measured:
 def measure(server: RunningLlama, root: Path, settings: Mapping[str, Any]) -> Measured:
     before, spent = server.counted(), computed_s(server)
     ended = launch(root, settings)
-    assert ended.exit_code in (0, 3), ended.stderr
+    assert ended.exit_code in (0, 3), ended.stdout + ended.stderr
     return Measured(ended, server.counted().since(before), computed_s(server) - spent)
 
 
@@ -168,6 +171,45 @@ def test_one_user_after_the_other(llama_server: RunningLlama, tmp_path: Path) ->
     assert_streamed(run)
     turns = sorted(zip(run.rows["sent_ns"], run.rows["end_ns"], strict=True))
     assert all(end <= sent for (_, end), (sent, _) in pairwise(turns))
+
+
+def test_connections_that_the_server_closes_cost_no_request(llama_server: RunningLlama, tmp_path: Path) -> None:
+    """It promises keep-alive and hangs up after each stream: who asks again at once may write to a dead connection."""
+    settings = asking(llama_server.url, [{"concurrency_level": 1, "num_requests": 200}], load={"type": "concurrent"})
+    settings["api"]["extra_body"] = {"max_tokens": 4}
+    assert_server_agrees(measure(llama_server, tmp_path, settings), 200)
+
+
+@pytest.mark.parametrize(
+    ("golden", "path", "asked"),
+    [
+        ("llamacpp_chat_usage.sse", "/v1/chat/completions", {"messages": [{"role": "user", "content": "Hello."}]}),
+        ("llamacpp_completions.sse", "/v1/completions", {"prompt": "Hello."}),
+    ],
+)
+def test_the_golden_streams_are_what_this_server_sends(
+    llama_server: RunningLlama, golden: str, path: str, asked: dict[str, Any]
+) -> None:
+    more = {"stream": True, "stream_options": {"include_usage": True}, "max_tokens": 6, "ignore_eos": True}
+    with PlainClient(llama_server.port) as client:
+        sent = client.post(asked | more, path).body
+    assert shapes(sent) == shapes((GOLDEN / golden).read_bytes())
+
+
+def shapes(stream: bytes) -> list[Any]:
+    """What kinds of lines follow each other; the same kind again and again is one."""
+    lines = [line for line in stream.decode().split("\n") if line]
+    found = [shape(json.loads(line[6:])) if line.startswith("data: {") else line for line in lines]
+    return [one for one, _ in groupby(found)]
+
+
+def shape(value: Any) -> Any:
+    """A JSON value with its keys and without its numbers and texts."""
+    if isinstance(value, dict):
+        return {key: shape(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [shape(inner) for inner in value]
+    return "number" if isinstance(value, int | float) else "text" if isinstance(value, str) else value
 
 
 def exactly(tokens: int) -> dict[str, float]:

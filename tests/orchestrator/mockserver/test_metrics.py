@@ -77,12 +77,15 @@ def test_an_aborted_request_counts_its_tokens_but_no_latency() -> None:
     assert value(text, "vllm:e2e_request_latency_seconds_count") == 0
 
 
-@given(st.lists(st.lists(st.floats(0, 10), max_size=10), max_size=5))
-def test_buckets_are_cumulative_counts(batches: list[list[float]]) -> None:
+@given(st.lists(st.lists(st.one_of(st.floats(0, 10), st.sampled_from([0.5, 1.0, 5.0])), max_size=10), max_size=5))
+def test_buckets_are_cumulative_counts_however_values_come(batches: list[list[float]]) -> None:
     bounds = (0.5, 1.0, 5.0)
     histogram = Histogram(bounds)
     for batch in batches:
-        histogram.add(batch)
+        if len(batch) == 1:
+            histogram.add(batch[0])
+        else:
+            histogram.add_all(batch)
     values = [value for batch in batches for value in batch]
     lines = list(histogram.lines("h", 'a="b"'))
     counts = [float(line.rpartition(" ")[2]) for line in lines[:4]]
