@@ -92,7 +92,9 @@ class Call:
     @property
     def over(self) -> bool:
         """An outcome stands: nothing that happens from now on belongs to it."""
-        return self._free.done() or self._settled_ns is not None
+        if self._settled_ns is not None:
+            return True
+        return self._free.done() and not self._free.cancelled()  # cancelling a task cancels what it waits for
 
     def abandon(self) -> None:
         """Drops the connection and the limits; what was seen stays."""

@@ -131,6 +131,25 @@ def validate(config: Path, assignments: tuple[str, ...], as_json: bool) -> Outco
 @benchctl.command()
 @_config
 @_provider
+@click.option("--detach", is_flag=True, help="As launch --detach would.")
+@_json
+def plan(config: Path, assignments: tuple[str, ...], provider: ProviderName, detach: bool, as_json: bool) -> Outcome:
+    """Show exactly what launch will do with CONFIG: stages, requests, lanes, sizes. Sends nothing.
+
+    \b
+    Examples:
+      benchctl plan benchctl.yaml
+      benchctl plan benchctl.yaml --set fanout.lanes=8 --json
+    """
+    from orchestrator.commands import plan as command
+    from orchestrator.launch.prepare import Asked
+
+    return command.run(Asked(str(config), provider, assignments=assignments, detach=detach))
+
+
+@benchctl.command()
+@_config
+@_provider
 @_root
 @click.option("--run-id", metavar="ID", help="Name the run. Default: the time, and four random digits.")
 @click.option("--detach", is_flag=True, help="Leave once all workers have their go (plans of one slice).")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from orchestrator.commands.verdict import reported_outcome
 from orchestrator.launch.prepare import Asked
 from orchestrator.launch.run import launch
 from orchestrator.launch.view import view
@@ -18,4 +17,6 @@ def run(asked: Asked) -> Outcome:
         left = {"run_id": launched.run_id, "report": None, "verdict": None, "ledger": None}
         words = f"{launched.run_id} goes on by itself: benchctl attach {launched.run_id} --root {asked.root}"
         return Outcome("launch", result=left, human=words)
+    from orchestrator.commands.verdict import reported_outcome  # numpy and pyarrow: not before the first request
+
     return reported_outcome("launch", launched.reported, launched.aborted_by_user)

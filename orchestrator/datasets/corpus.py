@@ -1,7 +1,8 @@
 """A dataset of entries that are asked as they stand, in a seeded order: every one once before any comes again.
 
 Messages are packed into texts of about a MiB in the order of their first use, equal ones once, so that a slice of a
-long run fetches only what it asks. An entry that comes again gets a number put before it: no prefix cache answers it.
+long run fetches only what it asks. What is asked again, by the same entry or by one of the same words, gets a number
+put before it, so that no prefix cache answers it.
 """
 
 from __future__ import annotations
@@ -85,13 +86,15 @@ class Corpus:
         self._start, self._bytes = flat[:, 2], flat[:, 3].astype(np.int32)
         self._output = np.array([entry.output_tokens for entry in entries], dtype=np.int64)
         self._prompt = np.array([entry.prompt_tokens for entry in entries], dtype=np.int64)
+        first_with = {entry.messages: index for index, entry in reversed(list(enumerate(entries)))}
+        self._twin = np.array([first_with[entry.messages] < i for i, entry in enumerate(entries)], dtype=np.bool_)
         self.texts: Sequence[bytes] = (*packer.texts(), lead_text())
 
     def draw(self, ks: Int64) -> Requests:
         places = self._place[self._entry(ks)]
         if places.size and places.min() < 0:
             raise ValueError("a k beyond the limit that the corpus was made for")
-        again = (ks >= self._entries) & self._unique
+        again = ((ks >= self._entries) | self._twin[places]) & self._unique
         output, prompt = self._output[places], self._prompt[places]
         if self._lengths is not None and (output < 0).any():
             output = np.where(output < 0, self._lengths.draw(ks), output)

@@ -52,7 +52,7 @@ class File:
             lengths = Lengths(data.output_tokens, seed, "output tokens", "data.output_tokens")
         elif any(entry.output_tokens < 0 for entry in entries):
             self.notes.append("rows without a length, and no data.output_tokens: the model decides how long it answers")
-        tokens = lead_tokens(counter) if data.unique and (limit is None or limit > len(entries)) else None
+        tokens = lead_tokens(counter) if data.unique else None
         chat = config.api.type == "chat"
         measure = Measuring(counter, silent_tokens=-1)
         self._corpus = Corpus(entries, measure, lengths, tokens, seed=seed, chat=chat, unique=data.unique, limit=limit)

@@ -16,15 +16,16 @@ _HEAD = b"1 2 3 "
 
 
 class Mock:
-    """`unique` False: every prompt is `1 2 3 0`."""
+    """`unique` False: every prompt is `1 2 3 0`. `limit`: no k is that large, so no more heads are needed."""
 
     usable: int | None = None
     skipped: Sequence[tuple[str, int]] = ()
     notes: Sequence[str] = ()
 
-    def __init__(self, unique: bool = True) -> None:
+    def __init__(self, unique: bool = True, limit: int | None = None) -> None:
         self._unique = unique
-        heads = [_HEAD + b"%d" % number for number in range(GROUP)]
+        first = GROUP if limit is None or not unique else max(1, min(limit, GROUP))
+        heads = [_HEAD + b"%d" % number for number in range(first if unique else 1)]
         self.texts: Sequence[bytes] = (b"".join(heads), padded())
         self._ends = np.cumsum([len(head) for head in heads])
         self._lengths = np.array([len(head) for head in heads])

@@ -21,7 +21,7 @@ def open_dataset(config: Config, seed: int, limit: int | None = None, tokenizer:
 
 
 def _mock(config: Config, seed: int, tokenizer: Tokenizer | None, limit: int | None) -> Dataset:
-    return Mock(config.data.unique)
+    return Mock(config.data.unique, limit)
 
 
 def _random(config: Config, seed: int, tokenizer: Tokenizer | None, limit: int | None) -> Dataset:

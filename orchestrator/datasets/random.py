@@ -1,9 +1,9 @@
-"""`data.type: random`: prompts of exactly as many tokens as the distribution says, no two of them alike.
+"""`data.type: random`: prompts of exactly as many tokens as the distribution says, no two alike.
 
 A prompt is a word that leads, and a stretch of one pool of random words: two pieces, however long it is. Each of 65,536
-requests that follow each other begins at a place of its own, then the next word leads. Where the tokenizer has words of one token, n words are n tokens; a sample of whole prompts is counted to be
-sure. Elsewhere each stretch is cut, character by character, until the tokenizer counts n. Special tokens and the chat
-template, which the server adds, are not counted.
+requests that follow each other begins at a place of its own, then the next word leads. Where the tokenizer has words of
+one token, n words are n tokens; a sample of whole prompts is counted to be sure. Elsewhere each stretch is cut,
+character by character, until the tokenizer counts n. Special tokens and chat template are the server's: not counted.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from orchestrator.config.distribution import Distribution
 from orchestrator.datasets.lengths import Lengths
 from orchestrator.datasets.pieces import USER, layer, requests, weave
 from orchestrator.datasets.port import Int64, Requests
-from orchestrator.datasets.words import Vocabulary, invented, single_tokens
+from orchestrator.datasets.words import LETTERS, Vocabulary, invented, single_tokens
 from orchestrator.plan.draws import Stream
 
 PLACES = 1 << 16
 _STRIDE = 40_503  # odd: neighbouring ks begin far apart in the pool, and every place comes before any comes again
+_SHORT = 8  # tokens; the lead of shorter prompts changes with every k, since their stretches are soon alike
 _SAMPLE = 32
 _SAMPLE_TOKENS = 200_000
 _ROUNDS = 24
@@ -41,9 +42,10 @@ class Random:
         self._notes: list[str] = []
         words = single_tokens(tokenizer)
         self._converge = not words
-        self._lay(words or invented())
+        self._lay(words or invented(), words or LETTERS)
         if words and not self._sample_exact():
             self._converge = True
+            self._lay(invented(), LETTERS)
         if self._converge:
             self._notes.append(
                 "this tokenizer has too few words of one token: each prompt is cut until it counts right"
@@ -56,8 +58,9 @@ class Random:
         return self._notes
 
     def draw(self, ks: Int64) -> Requests:
-        lead, place = ks // PLACES % self._words, (ks * _STRIDE + self._offset) % PLACES
         asked = self._prompt.draw(ks)
+        lead = np.where(asked < _SHORT, ks, ks // PLACES) % len(self._leads)
+        place = (ks * _STRIDE + self._offset) % PLACES
         start = self._starts[place]
         stop = self._starts[place + asked - 1]
         counted = asked
@@ -71,19 +74,18 @@ class Random:
         )
         return requests(self._output.draw(ks), counted, woven)
 
-    def _lay(self, words: Sequence[str]) -> None:
+    def _lay(self, words: Sequence[str], leads: Sequence[str]) -> None:
         """The texts: the words once, for the leads, and a pool where a stretch of the longest prompt fits anywhere."""
+        self._leads = list(leads)
+        self._lead_sizes = np.array([len(lead) for lead in leads], dtype=np.int64)
+        self._lead_starts = np.cumsum(self._lead_sizes) - self._lead_sizes
         sizes = np.array([len(word) for word in words], dtype=np.int64)
-        self._words = len(words)
-        self._lead_sizes = sizes
-        self._lead_starts = np.concatenate(([0], np.cumsum(sizes)[:-1]))
         chosen = Stream(self._seed, "pool").below(len(words), 0, PLACES)
         self._offset = int(Stream(self._seed, "pool offset").below(PLACES, 0, 1)[0])
         around = np.resize(chosen, PLACES + self._prompt.most)
         self._starts = np.concatenate(([0], np.cumsum(sizes[around] + 1)))
-        pool = "".join([" " + words[index] for index in around.tolist()])
-        self.texts: Sequence[bytes] = ("".join(words).encode(), pool.encode())
-        self._leads, self._pool = list(words), pool
+        self._pool = "".join([" " + words[index] for index in around.tolist()])
+        self.texts: Sequence[bytes] = ("".join(leads).encode(), self._pool.encode())
 
     def _sample_exact(self) -> bool:
         """Counts whole prompts, the ones at both ends of the lengths among them by chance only."""

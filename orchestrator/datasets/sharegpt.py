@@ -42,7 +42,7 @@ class ShareGPT:
         self.usable = len(entries)
         self.notes = list(_notes(entries, counter, silent, bounds[0] is not None))
         chat = config.api.type == "chat"
-        tokens = lead_tokens(counter) if data.unique and (limit is None or limit > len(entries)) else None
+        tokens = lead_tokens(counter) if data.unique else None
         self._corpus = Corpus(entries, measure, None, tokens, seed=seed, chat=chat, unique=data.unique, limit=limit)
         self.texts = self._corpus.texts
 

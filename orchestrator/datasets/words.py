@@ -14,6 +14,7 @@ from orchestrator.datasets.port import Int64
 CANDIDATES = 8192
 MOST = 4096
 FEWEST = 128
+LETTERS = list("abcdefghijklmnopqrstuvwxyz")  # one token wherever anything is
 _TIMES = 3
 
 

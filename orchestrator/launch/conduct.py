@@ -5,10 +5,12 @@ However the drive ends (by itself, an abort, a second Ctrl-C, a fault of ours), 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
+from function.contract import keys
+from function.contract.codec import encode
 from function.contract.errors import StoreError
-from function.contract.keys import attempt_id
 from function.contract.observed import End, Observed
 from orchestrator.launch.clock import StoreClock, asleep_ns
 from orchestrator.launch.drive import Drive, Driven, Run
@@ -36,13 +38,7 @@ class Crew:
     clock: StoreClock
 
 
-@dataclass(frozen=True, slots=True)
-class Conducted:
-    driven: Driven
-    observed: Observed
-
-
-def conduct(run: Run, crew: Crew, view: View, interrupts: Interrupts, *, detach: bool = False) -> Conducted:
+def conduct(run: Run, crew: Crew, view: View, interrupts: Interrupts, *, detach: bool = False) -> Driven:
     """Drive the run to its end (`detach`: until all is granted, then leave it alone).
 
     Raises Interrupted at a second interrupt.
@@ -70,16 +66,25 @@ def conduct(run: Run, crew: Crew, view: View, interrupts: Interrupts, *, detach:
     slept_ns = asleep_ns() - slept_ns
     now_ns = crew.clock.now_ns()
     for one in stopped:
-        driven.ends[attempt_id(one.shard, one.attempt)] = End(one.exit_code, one.tail, now_ns)
+        driven.ends[keys.attempt_id(one.shard, one.attempt)] = End(one.exit_code, one.tail, now_ns)
     worst = sorted(overshoots, key=lambda one: -one.late_ns)[:WORST_OVERSHOOTS]
-    observed = Observed(
-        started_unix_ns=started_ns,
-        ended_unix_ns=now_ns,
-        suspended_ns=slept_ns if slept_ns > SLEPT_NS else 0,
-        ends=driven.ends,
-        interference=tuple((one.at_unix_ns, one.late_ns) for one in sorted(worst, key=lambda one: one.at_unix_ns)),
+    _store(
+        run,
+        Observed(
+            started_unix_ns=started_ns,
+            ended_unix_ns=now_ns,
+            suspended_ns=slept_ns if slept_ns > SLEPT_NS else 0,
+            ends=driven.ends,
+            interference=tuple((one.at_unix_ns, one.late_ns) for one in sorted(worst, key=lambda one: one.at_unix_ns)),
+        ),
     )
-    return Conducted(driven, observed)
+    return driven
+
+
+def _store(run: Run, seen: Observed) -> None:
+    """What cannot be stored is only a cause that the report will not name."""
+    with suppress(StoreError):
+        run.store.put(keys.ORCHESTRATOR, encode(seen))
 
 
 def _close(lease: Lease, view: View, left: bool) -> None:

@@ -1,4 +1,4 @@
-"""After the last receipt: control says done, no process is left, what was seen is stored; then merge and report.
+"""After the last receipt, when control says done and no process is left: merge and report.
 
 `launch` and `attach` end here alike.
 """
@@ -8,16 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from function.contract import keys
-from function.contract.codec import encode
-from function.contract.errors import StoreError
-from function.contract.observed import Observed
 from function.store.port import ObjectStore
 from orchestrator.launch.locate import local_folder
 from orchestrator.merge.run import Merged, merge_run
 from orchestrator.report.write import write_report
-
-WORST_OVERSHOOTS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +35,3 @@ def merge_and_report(store: ObjectStore, run_id: str, ended: tuple[str, ...]) ->
     directory = report_folder(store, run_id)
     away = None if local_folder(store) is not None else store
     return Reported(merged, directory, write_report(merged, directory, store=away))
-
-
-def store_observed(store: ObjectStore, seen: Observed) -> None:
-    """What cannot be stored is only a cause that the report will not name."""
-    try:
-        store.put(keys.ORCHESTRATOR, encode(seen))
-    except StoreError:
-        return

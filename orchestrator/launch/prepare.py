@@ -1,6 +1,6 @@
-"""From what was asked on the command line to inputs of a plan: loads the config and refuses what cannot run.
+"""From the command line to a config that can run: loads it and refuses what the provider or this build cannot do.
 
-Contacts nothing. What it refuses it refuses with every problem at once.
+Contacts nothing, and imports nothing slow: while the plan's libraries load, processes started from here come up.
 """
 
 from __future__ import annotations
@@ -9,26 +9,21 @@ import os
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from function.contract.version import code_version
-from orchestrator import __version__
 from orchestrator.config.built import unbuilt
 from orchestrator.config.differs import differs
-from orchestrator.config.endpoint import endpoint_root
 from orchestrator.config.invalid import ConfigInvalid
 from orchestrator.config.loading import Loaded, load_config
 from orchestrator.config.provider import check_environment, check_provider
+from orchestrator.config.root import Config
 from orchestrator.launch.headers import Headers, headers_of
 from orchestrator.launch.locate import check_run_id
 from orchestrator.outcome import Problem
-from orchestrator.plan.build import Outline, PlanInputs, outline
-from orchestrator.plan.draws import new_seed
-from orchestrator.providers.opening import check_provider_built
 
-UNKNOWN_MODEL = "unknown"  # counting needs no name, and only the endpoint may know it
+MOST_DRAIN_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +40,23 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """`problems` are warnings. `inputs` lacks what the endpoint says: its root where embedded, the models."""
+    """`problems` are warnings."""
 
+    asked: Asked
+    run_id: str
     loaded: Loaded
-    inputs: PlanInputs
-    outline: Outline
     headers: Headers
-    problems: tuple[Problem, ...] = field(default=())
+    problems: tuple[Problem, ...]
+
+    @property
+    def config(self) -> Config:
+        return self.loaded.config
 
 
 def prepare(asked: Asked, environment: Mapping[str, str] | None = None) -> Prepared:
     """Raises ConfigInvalid with all problems, UsageError for a wrong flag."""
     environment = os.environ if environment is None else environment
     run_id = new_run_id() if asked.run_id is None else check_run_id(asked.run_id)
-    check_provider_built(asked.provider)
     loaded = load_config(Path(asked.config), asked.assignments, environment)
     config = loaded.config
     refused = [*unbuilt(config), *check_provider(config, asked.provider)]
@@ -66,27 +64,7 @@ def prepare(asked: Asked, environment: Mapping[str, str] | None = None) -> Prepa
         refused += check_environment(config, environment)
     if refused:
         raise ConfigInvalid(loaded.source, (*refused, *loaded.problems))
-    headers = headers_of(config, environment)
-    inputs = PlanInputs(
-        run_id=run_id,
-        provider=asked.provider,
-        target_root=endpoint_root(config.server.base_url) if config.server.base_url else "",
-        models=(config.server.model_name or UNKNOWN_MODEL,),
-        seed=new_seed() if config.load.base_seed is None else config.load.base_seed,
-        code_version=code_version(),
-        benchctl_version=__version__,
-        now_unix_ns=time.time_ns(),
-        config_redacted=loaded.redacted_yaml,
-        secret_refs=headers.refs,
-        detach=asked.detach,
-        cpus=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
-        findings=tuple(_finding(problem) for problem in loaded.problems if problem.code == "key_ignored"),
-    )
-    counted = outline(config, inputs)
-    problems = (*loaded.problems, *counted.problems, *differs(config))
-    if any(problem.severity == "error" for problem in problems):
-        raise ConfigInvalid(loaded.source, problems)
-    return Prepared(loaded, inputs, counted, headers, problems)
+    return Prepared(asked, run_id, loaded, headers_of(config, environment), (*loaded.problems, *differs(config)))
 
 
 def new_run_id() -> str:
@@ -94,12 +72,17 @@ def new_run_id() -> str:
     return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(2)}"
 
 
-def _finding(problem: Problem) -> dict[str, Any]:
-    return {
-        "code": problem.code,
-        "severity": "info",
-        "message": f"{problem.path}: {problem.message}",
-        "advice": problem.hint,
-        "numbers": {},
-        "scope": {"stage": None, "lane": None, "slice": None, "from_s": None, "to_s": None},
-    }
+def cpus() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def likely_lanes(config: Config) -> int:
+    """How many workers the first slice will want, as far as the config says; the plan decides."""
+    return min(cpus(), 2) if config.fanout.lanes == "auto" else config.fanout.lanes
+
+
+def linger_s(config: Config) -> float:
+    """How long workers without an orchestrator may still send and wait: lease and drain."""
+    drain = config.fanout.drain
+    return config.fanout.lease + (min(config.load.request_timeout.total, MOST_DRAIN_S) if drain == "auto" else drain)

@@ -1,42 +1,40 @@
 """The whole journey of `launch`, in order: load, plan, preflight, build, upload, fan out and watch, merge, report.
 
 What is found before anything is created is a UsageError, and nothing was sent. Everything after the upload ends with
-control saying how.
+control saying how. What takes long to import is imported on the way, while the first processes come up.
 """
 
 from __future__ import annotations
 
-import os
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from function.contract.errors import BenchctlError
 from function.contract.keys import RUNS
 from function.store.opening import open_store
 from function.store.port import ObjectStore
-from orchestrator.arrow import keep_pandas_out
-from orchestrator.config.root import Config
-from orchestrator.datasets.opening import open_dataset
-from orchestrator.datasets.port import Dataset
-from orchestrator.datasets.tokens import hub_token, open_tokenizer, tokenizer_name
 from orchestrator.launch.clock import StoreClock
 from orchestrator.launch.conduct import Crew, conduct
 from orchestrator.launch.drive import Driven, Run
-from orchestrator.launch.ending import Reported, merge_and_report, store_observed
 from orchestrator.launch.fleet import Fleet, patience_for
 from orchestrator.launch.interrupts import Interrupts
 from orchestrator.launch.lease import Lease
 from orchestrator.launch.locate import log_folder
 from orchestrator.launch.mock import EmbeddedMock, mock_settings
 from orchestrator.launch.preflight import allow_files, check_endpoint, check_root
-from orchestrator.launch.prepare import Asked, Prepared, prepare
+from orchestrator.launch.prepare import Asked, Prepared, likely_lanes, linger_s, prepare
 from orchestrator.launch.upload import upload
 from orchestrator.launch.view import View
 from orchestrator.outcome import Problem
-from orchestrator.plan.build import Built, build
-from orchestrator.providers.opening import open_provider
+from orchestrator.providers.opening import check_provider_built, open_provider
 from orchestrator.providers.port import Provider
 from orchestrator.voice import line_of
+
+if TYPE_CHECKING:  # these bring numpy and pyarrow in
+    from orchestrator.launch.ending import Reported
+    from orchestrator.launch.making import Sketch
+    from orchestrator.plan.build import Built
 
 
 class NotReady(BenchctlError):
@@ -60,84 +58,90 @@ def launch(asked: Asked, view: View) -> Launched:
     """Raises UsageError before anything is sent, NotReady when no load could be started, Interrupted (a
     KeyboardInterrupt) before the run has begun and at a second interrupt."""
     with Interrupts() as interrupts:
+        check_provider_built(asked.provider)
         prepared = prepare(asked)
-        keep_pandas_out()
-        run_id = prepared.inputs.run_id
-        store = open_store(asked.root).at(f"{RUNS}{run_id}")
+        store = open_store(asked.root).at(f"{RUNS}{prepared.run_id}")
         with ExitStack() as held:
-            mock = _mock(prepared, held)
-            secrets = prepared.headers.variables
-            provider = open_provider(asked.provider, store.uri, log_folder(store, run_id), secrets)
-            held.callback(provider.stop_all, 0.0)
-            provider.warm(prepared.outline.lanes)
-            built, problems = _build(prepared, mock)
-            clock = check_root(store, run_id)
-            for line in (*map(line_of, problems), headline(built, store)):
-                view.say(line)
-            crew = _crew(built, store, clock, provider)
-            run = Run(store, built.plan, built.plan_hash)
-            conducted = conduct(run, crew, view, interrupts, detach=asked.detach)
-            store_observed(store, conducted.observed)
-            driven = conducted.driven
+            mock = None if asked.detach else _mock(prepared, linger_s(prepared.config), held)
+            provider = _provider(prepared, store, held)
+            sketched = _sketch(prepared)
+            if asked.detach:
+                terms = sketched.outline.coordination
+                mock = _mock(prepared, terms.lease_s + terms.drain_s, held)
+            built, problems = _build(sketched, mock)
+            clock = check_root(store, prepared.run_id)
+            _announce(built, problems, store, view)
+            driven = _conduct(built, store, (clock, provider), (view, interrupts), asked.detach)
             left = asked.detach and not driven.aborted
             if left and mock is not None:
                 mock.leave()
         if driven.failure is not None:
             raise _not_ready(driven, driven.failure, store)
-        reported = None if left else merge_and_report(store, run_id, tuple(driven.ends))
-    return Launched(run_id, store.uri, reported, problems, driven.aborted and driven.reason == "user")
+        reported = None if left else _report(store, prepared.run_id, driven)
+    return Launched(prepared.run_id, store.uri, reported, problems, driven.aborted and driven.reason == "user")
 
 
-def headline(built: Built, store: ObjectStore) -> str:
-    """What is about to happen, in one line."""
-    plan, outline = built.plan, built.outline
-    requests = "as many requests as fit" if plan.requests is None else f"{plan.requests} requests"
-    stages = f"{len(plan.stages)} stage{'s' if len(plan.stages) > 1 else ''}"
-    lanes = f"{outline.lanes} lane{'s' if outline.lanes > 1 else ''}"
-    slices = f" x {outline.slices} slices" if outline.slices > 1 else ""
-    return (
-        f"run {plan.run_id}: {requests} in {stages} from {lanes}{slices} to {plan.target['root']}, kept in {store.uri}"
-    )
+def _mock(prepared: Prepared, linger: float, held: ExitStack) -> EmbeddedMock | None:
+    server = prepared.config.server
+    return held.enter_context(EmbeddedMock(mock_settings(server), linger)) if server.embedded else None
 
 
-def _mock(prepared: Prepared, held: ExitStack) -> EmbeddedMock | None:
-    if not prepared.loaded.config.server.embedded:
-        return None
-    terms = prepared.outline.coordination
-    settings = mock_settings(prepared.loaded.config.server)
-    return held.enter_context(EmbeddedMock(settings, linger_s=terms.lease_s + terms.drain_s))
+def _provider(prepared: Prepared, store: ObjectStore, held: ExitStack) -> Provider:
+    """Its first workers come up from here on; whatever happens, none outlives this."""
+    logs = log_folder(store, prepared.run_id)
+    provider = open_provider(prepared.asked.provider, store.uri, logs, prepared.headers.variables)
+    held.callback(provider.stop_all, 0.0)
+    provider.warm(likely_lanes(prepared.config))
+    return provider
 
 
-def _build(prepared: Prepared, mock: EmbeddedMock | None) -> tuple[Built, tuple[Problem, ...]]:
+def _sketch(prepared: Prepared) -> Sketch:
+    from orchestrator.launch.making import sketch
+
+    return sketch(prepared)
+
+
+def _build(sketched: Sketch, mock: EmbeddedMock | None) -> tuple[Built, tuple[Problem, ...]]:
     """Preflight of everything but the root, around the slow part: reading the data."""
-    config, inputs = prepared.loaded.config, prepared.inputs
-    dataset = _dataset(config, inputs.seed, prepared.outline.rows)
-    root = inputs.target_root if mock is None else mock.url()
-    allow_files(_streams_per_lane(config, prepared.outline.lanes))
-    endpoint = check_endpoint(config, root, prepared.headers)
-    built = build(config, replace(inputs, target_root=root, models=endpoint.models), dataset, prepared.outline)
-    return built, (*prepared.problems, *endpoint.problems)
+    from orchestrator.launch.making import make, read_data, streams_per_lane
+
+    prepared = sketched.prepared
+    dataset = read_data(sketched)
+    root = sketched.inputs.target_root if mock is None else mock.url()
+    allow_files(streams_per_lane(sketched))
+    endpoint = check_endpoint(prepared.config, root, prepared.headers)
+    return make(sketched, dataset, root, endpoint.models), (*sketched.problems, *endpoint.problems)
 
 
-def _dataset(config: Config, seed: int, limit: int) -> Dataset:
-    name = tokenizer_name(config)
-    tokenizer = None if name is None else open_tokenizer(name, hub_token(config, os.environ))
-    return open_dataset(config, seed, limit, tokenizer)
+def _announce(built: Built, problems: tuple[Problem, ...], store: ObjectStore, view: View) -> None:
+    from orchestrator.launch.making import headline
+
+    for problem in problems:
+        view.say(line_of(problem))
+    view.say(headline(built, store.uri))
 
 
-def _streams_per_lane(config: Config, lanes: int) -> int | None:
-    """The most streams one lane can have open, where the config limits them."""
-    users = [stage.concurrency_level for stage in config.load.stages if stage.concurrency_level]
-    most = max(users, default=config.load.max_concurrency)
-    return None if most is None else -(-most // lanes)
-
-
-def _crew(built: Built, store: ObjectStore, clock: StoreClock, provider: Provider) -> Crew:
-    """From here on the run exists: upload, then the lease on what was uploaded."""
+def _conduct(
+    built: Built,
+    store: ObjectStore,
+    platform: tuple[StoreClock, Provider],
+    hands: tuple[View, Interrupts],
+    detach: bool,
+) -> Driven:
+    """From here on the run exists: upload, then the lease on what was uploaded, then the drive."""
+    clock, provider = platform
+    view, interrupts = hands
     uploaded = upload(store, built)
     lease = Lease(store.at(""), uploaded.control, uploaded.version, built.plan.coordination.beat_s)
     fleet = Fleet(built.plan, uploaded.control.writer, clock.error_ns, patience_for(built.plan))
-    return Crew(fleet, lease, provider, clock)
+    run = Run(store, built.plan, built.plan_hash)
+    return conduct(run, Crew(fleet, lease, provider, clock), view, interrupts, detach=detach)
+
+
+def _report(store: ObjectStore, run_id: str, driven: Driven) -> Reported:
+    from orchestrator.launch.ending import merge_and_report
+
+    return merge_and_report(store, run_id, tuple(driven.ends))
 
 
 def _not_ready(driven: Driven, message: str, store: ObjectStore) -> NotReady:

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from function.contract import keys
 from function.contract.codec import encode
@@ -16,7 +17,9 @@ from function.contract.control import Control
 from function.contract.errors import StoreError, UsageError
 from function.store.owned import create_or_read
 from function.store.port import ObjectStore
-from orchestrator.plan.build import Built
+
+if TYPE_CHECKING:  # it brings numpy in
+    from orchestrator.plan.build import Built
 
 THREADS = 8
 

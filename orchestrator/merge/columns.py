@@ -6,13 +6,16 @@ Rows are written by place, whole columns at a time. A request that two rows clai
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from function.contract.record import STATUSES
-from orchestrator.merge.parts import PartTable, counts, flags, times, words
-from orchestrator.metrics.requests import LOST, NEVER, OK, UNKNOWN, Coded, Int32, Int64, Requests, TokenTimes
+from orchestrator.merge.parts import PartTable, counts, flags, texts, times, words
+from orchestrator.metrics.requests import LOST, NEVER, OK, UNKNOWN, Coded, Gaps, Int32, Int64, Requests, TokenTimes
+
+CountTokens = Callable[[list[str]], Int32]
 
 _TIMES = (
     "scheduled_ns",
@@ -60,11 +63,12 @@ class Lexicon:
 class Columns:
     """n rows. What nobody writes stays NEVER, UNKNOWN and `lost`."""
 
-    def __init__(self, index: Int64) -> None:
+    def __init__(self, index: Int64, count_tokens: CountTokens | None = None) -> None:
         n = len(index)
         self.index = index
+        self._count_tokens = count_tokens
         self.stage = np.zeros(n, np.int32)
-        self.shard = np.zeros(n, np.int32)
+        self.shard = np.full(n, UNKNOWN, np.int32)
         self.status = np.full(n, LOST, np.int8)
         self.planned_tokens = np.full(n, UNKNOWN, np.int32)
         self.connection_reused = np.full(n, UNKNOWN, np.int8)
@@ -76,8 +80,20 @@ class Columns:
         self.start = np.zeros(n, np.int64)
         self.count = np.zeros(n, np.int32)
         self.recorded = np.zeros(n, np.bool_)
-        self._gaps: list[np.ndarray] = []
+        self.usage = np.zeros(n, np.bool_)
+        self._gaps: list[Gaps] = []
         self._pool = 0
+
+    def places(self, shard: int, index: Int64) -> Int64:
+        """Where a shard's requests of these numbers lie; -1 for a number that is not its own."""
+        if not len(self.index) or not len(index):
+            return np.full(len(index), -1)
+        last = len(self.index) - 1
+        if self.index[-1] - self.index[0] == last:
+            place = np.clip(index - self.index[0], 0, last)
+        else:
+            place = np.minimum(np.searchsorted(self.index, index), last)
+        return np.where((self.index[place] == index) & (self.shard[place] == shard), place, -1)
 
     def kind(self, places: Int64, status: int, kind: str) -> None:
         """Rows that no worker wrote."""
@@ -95,8 +111,8 @@ class Columns:
                 column[places[known]] = found[known]
             else:
                 column[places] = found
-        for name, column in (*self.counts.items(), *self.bytes.items()):
-            column[places] = counts(rows, name)
+        for name in (*_COUNTS, *_BYTES):
+            (self.counts if name in self.counts else self.bytes)[name][places] = counts(rows, name)
         for name in ("error_kind", "error_message", "model"):
             local, distinct = words(rows, name)
             codes = self.lexicons[name].codes(local, distinct)
@@ -104,9 +120,20 @@ class Columns:
             self.words[name][places[known]] = codes[known]
         self.connection_reused[places] = flags(rows, "connection_reused")
         self.recorded[places] = True
+        self._count_outputs(places, rows)
+
+    def _count_outputs(self, places: Int64, rows: pa.Table) -> None:
+        """Where the server gave no usage, the answer's text was kept: count it, if there is a tokenizer."""
+        output = self.counts["output_tokens"]
+        self.usage[places] = output[places] >= 0
+        if self._count_tokens is None:
+            return
+        uncounted = np.flatnonzero((output[places] < 0) & (self.status[places] == OK))
+        if uncounted.size:
+            output[places[uncounted]] = self._count_tokens(texts(rows, "output_text", uncounted))
 
     def write_gaps(self, places: Int64, part: PartTable) -> None:
-        """Row i of the part to place i; NEVER-th places (negative) are left out, their gaps stay unused in the pool."""
+        """Row i of the part to place i. Negative places are left out; their gaps stay in the pool and are nobody's."""
         starts = self._pool + np.cumsum(part.events, dtype=np.int64) - part.events
         known = places >= 0
         self.start[places[known]] = starts[known]
@@ -114,15 +141,18 @@ class Columns:
         self._gaps.append(part.gaps)
         self._pool += len(part.gaps)
 
-    def finish(self, shard_ids: tuple[str, ...], count_outputs: Callable[[Columns], None]) -> Requests:
-        """`count_outputs` fills output_tokens where the server gave no count."""
-        usage = self.counts["output_tokens"] >= 0
-        count_outputs(self)
-        gaps = np.concatenate(self._gaps) if self._gaps else np.empty(0, np.uint32)
+    def finish(self, shard_ids: tuple[str, ...]) -> Requests:
+        gaps: Gaps = np.concatenate([np.empty(0, np.uint32), *self._gaps])
         self._gaps.clear()
         # An instant of sending without one of being due would be late by centuries.
         sent = (self.times["sent_ns"] != NEVER) & (self.times["scheduled_ns"] == NEVER)
         self.times["scheduled_ns"][sent] = self.times["sent_ns"][sent]
+        columns: dict[str, Any] = {
+            **self.times,
+            **self.counts,
+            **self.bytes,
+            **{name: Coded(codes, self.lexicons[name].words()) for name, codes in self.words.items()},
+        }
         return Requests(
             shard_ids=shard_ids,
             request_index=self.index,
@@ -131,10 +161,7 @@ class Columns:
             status=self.status,
             planned_tokens=self.planned_tokens,
             connection_reused=self.connection_reused,
-            usage=usage & (self.status == OK),
+            usage=self.usage,
             tokens=TokenTimes(self.start, self.count, gaps),
-            **self.times,
-            **self.counts,
-            **self.bytes,
-            **{name: Coded(codes, self.lexicons[name].words()) for name, codes in self.words.items()},
+            **columns,
         )

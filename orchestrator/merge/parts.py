@@ -77,7 +77,10 @@ def open_part(body: bytes, key: str) -> PartTable:
         in_flight = np.array(listed, np.int64).reshape(-1, 4)
         rows = _typed(table, _RECORD_TYPES)
         events, values = _gaps(table[_GAPS])
-    except (pa.ArrowException, ValueError, TypeError, KeyError, OverflowError) as error:
+        foreign = set(pc.unique(rows["status"]).to_pylist()) - set(record.STATUSES)
+        if foreign:
+            raise ValueError(f"no such status: {foreign}")
+    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, OverflowError) as error:
         raise Damaged(f"{key}: {error}") from error
     index, stage, scheduled, sent = (np.ascontiguousarray(column) for column in in_flight.T)
     return PartTable(rows, events, values, InFlight(index, stage.astype(np.int32), scheduled, sent))
@@ -100,7 +103,7 @@ def read_workload(body: bytes, key: str) -> pa.Table:
         fields = [names.index(name) for name in _WORKLOAD_TYPES]
         options = pa.ipc.IpcReadOptions(included_fields=fields)
         return _typed(pa.ipc.open_file(source, options=options).read_all(), _WORKLOAD_TYPES)
-    except (pa.ArrowException, ValueError, KeyError) as error:
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise ContractError(f"{key} cannot be read: {error}") from error
 
 
@@ -160,12 +163,14 @@ def _folded(count: NDArray[Any], values: NDArray[Any]) -> tuple[Int32, Int64]:
     return np.diff(before[offsets]).astype(np.int32), folded
 
 
-def _numbers(column: Any, null: int) -> Any:
-    return pc.fill_null(column, null).to_numpy() if column.null_count else column.to_numpy()
+def _numbers(column: Any, null: int) -> Int64:
+    filled = pc.fill_null(column, null) if column.null_count else column
+    numbers: Int64 = filled.to_numpy()
+    return numbers
 
 
 def _typed(table: pa.Table, types: dict[str, pa.DataType]) -> pa.Table:
     """Exactly these columns; more are left out, a missing or foreign one is an error."""
     chosen = table.select(list(types))
-    wanted = pa.schema([(name, kind) for name, kind in types.items()])
+    wanted = pa.schema(list(types.items()))
     return chosen if chosen.schema.equals(wanted) else chosen.cast(wanted)

@@ -60,6 +60,10 @@ class Planned:
         return np.where(off % stride == 0, off // stride, -1)
 
 
+_NOTHING32, _NOTHING64 = np.empty(0, np.int32), np.empty(0, np.int64)
+NO_REQUESTS = Planned(_NOTHING64, _NOTHING32, _NOTHING64, _NOTHING32, _NOTHING32, _NOTHING32, _NOTHING32, ())
+
+
 def read_planned(store: ObjectStore, shard: ShardPlan, kind: PhaseKind, phase_ns: int) -> Planned:
     """Raises ContractError when the part is not the plan's: then nothing can be said about this run."""
     key = keys.workload(shard.shard)

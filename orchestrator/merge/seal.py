@@ -67,18 +67,18 @@ def _salvage(store: ObjectStore, run: StoredRun, standing: Standing, ended: bool
     )
 
 
-def _why(
-    run: StoredRun, attempt: str, parts: Sequence[Part], ended: bool
-) -> tuple[StopReason, int | None, str]:
-    """(reason, since when nothing was sent, detail). The detail begins with the kind of an abort, where there was one."""
+def _why(run: StoredRun, attempt: str, parts: Sequence[Part], ended: bool) -> tuple[StopReason, int | None, str]:
+    """(reason, since when nothing was sent, detail). The detail begins with the abort's kind, where there was one."""
     aborted = run.control is not None and run.control.state == "abort"
     kind = f"{kind_of_reason(run.control.reason)}: " if run.control is not None and aborted else ""
     end = run.observed.ends.get(attempt) if run.observed is not None else None
+    reason: StopReason = "salvaged"
     if not parts and end is not None and end.exit_code == 0:
         # Whoever sent leaves a receipt, or ends with an error.
-        return "not_allowed", None, f"{kind}it ended of itself before it sent anything"
+        reason = "not_allowed"
+        return reason, None, f"{kind}it ended of itself before it sent anything"
     how = "its invocation had ended" if ended or end is not None else "no receipt came in time"
-    return "salvaged", _stopped_ns(run) if aborted else None, f"{kind}{how}; sealed from the {len(parts)} parts found"
+    return reason, _stopped_ns(run) if aborted else None, f"{kind}{how}; sealed from the {len(parts)} parts found"
 
 
 def _parts(store: ObjectStore, attempt: str) -> tuple[tuple[Part, ...], Sequence[PartTable]]:

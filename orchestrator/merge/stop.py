@@ -40,7 +40,7 @@ def stop_of(receipt: Receipt) -> Stop | None:
 
 
 def kind_of_reason(reason: str | None) -> Kind:
-    """Control's reason is free text that may begin with a kind and a colon. An abort put by merge: the lease had lapsed."""
+    """Control's reason is free text that may begin with a kind and a colon. Put by merge: the lease had lapsed."""
     head = (reason or "").partition(":")[0].strip()
     return "lease" if head == "merge" else _named(reason) or "user"
 

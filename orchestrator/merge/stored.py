@@ -76,7 +76,8 @@ def read_run(store: ObjectStore) -> StoredRun:
     try:
         plan = decode(Plan, store.get(keys.PLAN).body, keys.PLAN)
     except NotFound:
-        raise UsageError(f"{store.uri} holds no run: there is no {keys.PLAN}", path="RUN", code="run_not_found") from None
+        message = f"{store.uri} holds no run: there is no {keys.PLAN}"
+        raise UsageError(message, path="RUN", code="run_not_found") from None
     groups = dict.fromkeys(_group(shard.shard) for shard in plan.shards)
     found = _each(store, Go, [keys.go(group) for group in groups])
     gos = {group: go for group, go in zip(groups, found) if go is not None}
@@ -89,7 +90,8 @@ def read_run(store: ObjectStore) -> StoredRun:
         control_ns=0 if control is None else control.stored.stamp_ns,
         gos=gos,
         standings=tuple(
-            _standing(shard.shard, gos.get(_group(shard.shard)), receipt) for shard, receipt in zip(plan.shards, receipts)
+            _standing(shard.shard, gos.get(_group(shard.shard)), receipt)
+            for shard, receipt in zip(plan.shards, receipts)
         ),
         observed=None if observed is None else decode(Observed, observed.body, keys.ORCHESTRATOR),
     )

@@ -1,8 +1,8 @@
 """What the arrivals looked like when they were sent: how even, how clumped, how dependent. Described, never tested.
 
-    gap_cv      standard deviation of the gaps over their mean: 0 for a metronome, 1 for Poisson
-    dispersion  variance over mean of the counts in windows of ten mean gaps: 1 for Poisson, more for bursts
-    lag1        correlation of a gap with the next one
+gap_cv      standard deviation of the gaps over their mean: 0 for a metronome, 1 for Poisson
+dispersion  variance over mean of the counts in windows of ten mean gaps: 1 for Poisson, more for bursts
+lag1        correlation of a gap with the next one
 """
 
 from __future__ import annotations

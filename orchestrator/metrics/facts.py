@@ -1,4 +1,4 @@
-"""What is known of a run besides its requests: how each shard ended, when sending stopped, what the orchestrator saw."""
+"""What is known of a run besides its requests: how shards ended, when sending stopped, what the orchestrator saw."""
 
 from __future__ import annotations
 

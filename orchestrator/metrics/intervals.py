@@ -133,14 +133,13 @@ def _counter(measured: Measured, batch: Int64) -> Callable[[float], tuple[Floats
     where = batch[measured.rows]
     size = (int(where.max()) // BATCHES + 1) * BATCHES
     if measured.per_row is None:
-        totals = np.bincount(where, minlength=size)
-        return lambda point: (_count(where[measured.values <= point], size), totals.astype(np.float64))
+        return lambda point: (_count(where[measured.values <= point], size), _count(where, size))
     firsts = np.cumsum(measured.per_row) - measured.per_row
-    totals = np.bincount(where, measured.per_row, size)
+    totals = np.bincount(where, measured.per_row, size).astype(np.float64)
 
     def count(point: float) -> tuple[Floats, Floats]:
         hits = np.add.reduceat((measured.values <= point).view(np.uint8), firsts, dtype=np.int64)
-        return np.bincount(where, hits, size), totals
+        return np.bincount(where, hits, size).astype(np.float64), totals
 
     return count
 

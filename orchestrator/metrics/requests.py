@@ -6,8 +6,8 @@ the thing did not happen; counts are UNKNOWN where nobody gave one. It knows no 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,7 +117,8 @@ class Requests:
 
     def take(self, rows: Int64) -> Requests:
         """The rows named, in that order; token times are shared, not copied."""
-        return Requests(**{name: _taken(value, rows) for name, value in self._columns()})
+        columns: dict[str, Any] = {field.name: _taken(getattr(self, field.name), rows) for field in fields(self)}
+        return Requests(**columns)
 
     def where(self, mask: Bool) -> Requests:
         return self if mask.all() else self.take(np.flatnonzero(mask))
@@ -154,9 +155,6 @@ class Requests:
     def slice(self) -> Int32:
         slices = np.array([parse_shard(shard).slice for shard in self.shard_ids], np.int32)
         return slices[self.shard] if len(self.shard_ids) else self.shard
-
-    def _columns(self) -> Iterator[tuple[str, object]]:
-        return ((field.name, getattr(self, field.name)) for field in fields(self))
 
 
 def _taken(value: object, rows: Int64) -> object:

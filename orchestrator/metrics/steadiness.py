@@ -54,7 +54,7 @@ class WarmUp:
 
 
 def is_steady(scheduled_ns: Int64, window: Window) -> bool:
-    """Whether the planned rate stayed the same: quarters that differ by more than chance and by half are another load."""
+    """Whether the planned rate stayed the same: not if quarters differ by half, and by more than chance."""
     quarters = np.array([int(window.part(i, i + 1, 4).holds(scheduled_ns).sum()) for i in range(4)])
     spread = quarters.max() - quarters.min()
     chance = STEADY_SIGMAS * np.sqrt(quarters.mean())

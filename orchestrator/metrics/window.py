@@ -41,7 +41,7 @@ class Window:
 
 
 def window_of(stage: StagePlan, phase_ns: int, requests: Requests, stopped_ns: int | None = None) -> Window:
-    """`phase_ns`: the t0 of the stage's phase since the run's. `stopped_ns`: an abort's instant. `requests`: its own."""
+    """`phase_ns`: t0 of the stage's phase since the run's. `stopped_ns`: of an abort. `requests`: the stage's own."""
     sent = requests.sent_ns[requests.sent]
     if stage.duration_s is None:
         if not sent.size:
@@ -56,7 +56,7 @@ def window_of(stage: StagePlan, phase_ns: int, requests: Requests, stopped_ns: i
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Per second of the window: planned arrivals, requests sent, requests answered (ok). None where it has no length."""
+    """Per second of the window: planned arrivals, requests sent, requests answered (ok). None without a window."""
 
     offered: float | None
     achieved: float | None

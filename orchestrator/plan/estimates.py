@@ -13,9 +13,8 @@ from orchestrator.plan.fanout import ASSUMED_ANSWER_S, POLL_TIMEOUT_S, Provider,
 from orchestrator.plan.partition import lanes_of
 from orchestrator.plan.phases import Phase
 
-# Requests for a 95 % interval on p99, by the server's load, as simulated for M/M/1-like queues (docs/methodology).
+# Requests for a 95 % interval on p99, by the server's load, from simulated queues (docs/methodology).
 REQUESTS_FOR_P99 = {"independent": 2_300, "load 0.3": 4_500, "load 0.7": 27_000, "load 0.9": 290_000}
-_P90_SHARE, _P50_SHARE = 10, 50  # of that for p90 and p50
 _ONCE_A_SHARD = 9  # invocation, spec, workload, claim and its read-back, ready, go, receipt, one text
 _ORCHESTRATOR_A_S = 3  # lists and reads of ready, progress and receipts
 
@@ -68,12 +67,16 @@ def abort_bound_s(terms: Coordination) -> float:
 
 
 def notes(stages: Iterable[StagePlan], terms: Coordination) -> Iterator[str]:
-    few = [stage for stage in stages if stage.requests is not None and not stage.warmup]
-    few = [stage for stage in few if (stage.requests or 0) < REQUESTS_FOR_P99["independent"]]
-    needed = ", ".join(f"{count:,} at {load}" for load, count in list(REQUESTS_FOR_P99.items())[1:])
-    for stage in few:
+    needed = REQUESTS_FOR_P99["independent"]
+    few = [
+        f"{stage.index} ({stage.requests:,})"
+        for stage in stages
+        if not stage.warmup and stage.requests is not None and stage.requests < needed
+    ]
+    if few:
+        more = ", ".join(f"{count:,} at {load}" for load, count in list(REQUESTS_FOR_P99.items())[1:])
         yield (
-            f"stage {stage.index} has {stage.requests:,} requests: an interval on its p99 needs about "
-            f"{REQUESTS_FOR_P99['independent']:,} if they were independent, {needed} (p90 a tenth, p50 a fiftieth)"
+            f"few requests for a p99 in stage {', '.join(few)}: its interval needs about {needed:,} where they are "
+            f"independent, {more}; p90 a tenth, p50 a fiftieth"
         )
     yield f"an abort reaches every worker within about {abort_bound_s(terms):.1f} s"

@@ -43,6 +43,11 @@ class Outline:
     notes: tuple[str, ...]
     schedule: Schedule
 
+    @property
+    def past_k(self) -> int:
+        """Every request_index of the run's rows is below it: the `limit` of its dataset."""
+        return self.schedule.phases[-1].past_k
+
 
 def outline(config: Config, inputs: PlanInputs) -> Outline:
     """Stages, counts, lanes, slices and settings. Never raises for what a checked config asks: see `problems`."""

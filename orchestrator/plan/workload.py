@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 
 import numpy as np
@@ -94,7 +95,7 @@ class _Maker:
             own = list(shares)
             stage = _stages(phase, own[0].slice_row, phase.slice_rows[slice_])
             picker = Picker(self._draw(phase, slice_, own[0].slice_row, stage))
-            yield from self._pool.map(lambda one: self._part(phase, one, lanes, picker, stage), own)
+            yield from self._pool.map(partial(self._part, phase, lanes, picker, stage), own)
 
     def _draw(self, phase: Phase, slice_: int, slice_row: int, stage: Int32) -> Requests:
         first_k = phase.slice_first_k(slice_)
@@ -107,7 +108,7 @@ class _Maker:
             blocks.append(block)
         return concatenate(blocks)
 
-    def _part(self, phase: Phase, share: Share, lanes: int, picker: Picker, stage: Int32) -> Part:
+    def _part(self, phase: Phase, lanes: int, picker: Picker, stage: Int32, share: Share) -> Part:
         requests = picker.rows(share.within)
         refs, text = self.table.own(requests.text)
         first_k = phase.slice_first_k(share.slice) + share.first

@@ -25,7 +25,7 @@ LEASE = 6
 SKEW = 2  # how wrong wall clocks are where the lease is judged by them
 SHARD, GROUP = "0-0-0", "0-0"
 
-SAFETY_RULES = ("CAS", "ROSTER", "REQID", "MOVED", "LATCH", "BOOT", "GATE", "BEAT", "HALVES", "ASKED")
+SAFETY_RULES = ("CAS", "ROSTER", "REQID", "MOVED", "LATCH", "BOOT", "GATE", "BEAT", "HALVES")
 LIVENESS_RULES = ("NONCE", "ATTEMPT", "LENGTH")
 
 
@@ -59,7 +59,7 @@ class Mutant(Gate):
         super().__init__(SHARD, attempt, 2 * lease * SECOND // halves, clock)
 
     def heard(self, asked_ns: int, control: Control) -> None:
-        super().heard(self._clock.now_ns() if "ASKED" in self._off else asked_ns, control)
+        super().heard(asked_ns, control)
         if "MOVED" in self._off:
             self._moved = True
         if "BEAT" in self._off:
@@ -74,9 +74,6 @@ class Mutant(Gate):
         if "GATE" in self._off and (self._stop is None or self._stop.reason == "lease"):
             return None if self._allowed else "lease"
         return super().permit()
-
-    def _latch(self, stop: Stop) -> None:
-        super()._latch(stop)
 
     def stop(self) -> Stop | None:
         stop = super().stop()
@@ -135,8 +132,8 @@ class World:
 
     # Orchestrators. A write is prepared from what was read, and lands whenever it lands.
 
-    def prepare(self, who: Orchestrator, grant: int = 0) -> None:
-        """Read control, decide. `grant` picks the ready attempt that go would name."""
+    def prepare(self, who: Orchestrator, grant: int | None = None) -> None:
+        """Read control, decide. `grant` is the attempt go would name: safety asks nothing of the choice."""
         if who.ended:
             return
         blob = self.store.get(keys.CONTROL)
@@ -144,10 +141,9 @@ class World:
         if seen.state == "abort" or seen.epoch > who.epoch:
             who.ended = True
             return
-        ready = sorted({worker.attempt for worker in self.workers if worker.ready})
         granted = seen.granted
-        if ready and not granted:
-            go = Go(0, 0, 0, 0, {SHARD: ready[grant % len(ready)]}, f"{who.epoch}")
+        if grant is not None and not granted:
+            go = Go(0, 0, 0, 0, {SHARD: grant}, f"{who.epoch}")
             create_or_read(self.store, keys.go(GROUP), encode(go))
             granted = (GROUP,)
         state = "go" if granted else "wait"

@@ -15,19 +15,34 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tests.laws.gate_world import LIVENESS_RULES, SAFETY_RULES, Orchestrator, Worker, World
 
 WHO = st.integers(0, 3)
+GRANT = st.sampled_from([None, 0, 0, 1])
 
 
 class Anything(RuleBasedStateMachine):
-    """Orchestrators, store and invocations, every step of any of them at any time."""
+    """Orchestrators, store and invocations, every step of any of them at any time.
+
+    Most of what is worth seeing happens to a run that has begun, so most examples start with one.
+    """
 
     off: frozenset[str] = frozenset()
 
-    @initialize(duplicate=st.booleans())
-    def begin(self, duplicate: bool) -> None:
+    @initialize(granted=st.booleans(), sending=st.booleans())
+    def begin(self, granted: bool, sending: bool) -> None:
+        """Invoked; or granted while the event is still under way; or sending."""
         self.world = World(self.off)
-        self.world.deliver(0)
-        if duplicate:
-            self.world.deliver(0)
+        first = self.world.deliver(0)
+        if sending:
+            self.start(first)
+        if granted or sending:
+            self.world.prepare(self.world.launch, 0)
+            self.world.land(self.world.launch)
+        if sending:
+            self.world.poll(first)
+
+    def start(self, worker: Worker, reply_lost: bool = False) -> None:
+        self.world.claim(worker, reply_lost)
+        self.world.poll(worker)
+        self.world.say_ready(worker)
 
     def worker(self, which: int) -> Worker:
         return self.world.workers[which % len(self.world.workers)]
@@ -35,74 +50,77 @@ class Anything(RuleBasedStateMachine):
     def orchestrator(self, which: int) -> Orchestrator:
         return (self.world.launch, self.world.launch, self.world.launch, self.world.attach)[which]
 
-    @rule(ticks=st.integers(1, 4), beats=st.booleans())
-    def time_passes(self, ticks: int, beats: bool) -> None:
-        """With `beats`, launch goes on renewing meanwhile, and the store can be read or not as before."""
+    @rule(ticks=st.integers(1, 6), beats=st.booleans(), polls=st.booleans())
+    def time_passes(self, ticks: int, beats: bool, polls: bool) -> None:
+        """Meanwhile launch renews and everybody polls, or not."""
         for _ in range(ticks):
             self.world.tick()
             self.world.everyone_sends()
             if beats:
                 self.world.prepare(self.world.launch)
                 self.world.land(self.world.launch)
-
-    @rule(which=WHO, reply_lost=st.booleans())
-    def claim_and_be_ready(self, which: int, reply_lost: bool) -> None:
-        self.world.claim(self.worker(which), reply_lost)
-        self.world.say_ready(self.worker(which))
+            if polls:
+                for worker in self.world.workers:
+                    self.world.poll(worker)
 
     @rule(which=WHO)
     def poll(self, which: int) -> None:
         self.world.poll(self.worker(which))
 
-    @rule(which=WHO)
-    def ask(self, which: int) -> None:
-        self.world.ask(self.worker(which))
+    @rule(which=WHO, seconds=st.integers(0, 4), asked_first=st.booleans())
+    def slow_poll(self, which: int, seconds: int, asked_first: bool) -> None:
+        """The read hangs before it reaches the store, or its answer does on the way back."""
+        worker = self.worker(which)
+        self.world.ask(worker)
+        if not asked_first:
+            self.world.answer(worker)
+        for _ in range(seconds):
+            self.world.tick()
+            self.world.everyone_sends()
+        self.world.answer(worker)
+        self.world.hear(worker)
 
-    @rule(which=WHO)
-    def answer(self, which: int) -> None:
-        self.world.answer(self.worker(which))
-
-    @rule(which=WHO)
-    def hear(self, which: int) -> None:
-        self.world.hear(self.worker(which))
-
-    @rule(which=WHO, grant=st.integers(0, 1))
-    def renew(self, which: int, grant: int) -> None:
+    @rule(which=WHO, grant=GRANT)
+    def renew(self, which: int, grant: int | None) -> None:
         self.world.prepare(self.orchestrator(which), grant)
         self.world.land(self.orchestrator(which))
 
-    @rule(which=WHO, grant=st.integers(0, 1))
-    def prepare(self, which: int, grant: int) -> None:
+    @rule(which=WHO, grant=GRANT, gives_up=st.booleans())
+    def prepare(self, which: int, grant: int | None, gives_up: bool) -> None:
+        """Lands whenever it lands; the client may have given it up by then."""
         self.world.prepare(self.orchestrator(which), grant)
+        if gives_up:
+            self.world.give_up(self.orchestrator(which))
 
     @rule(which=WHO)
     def land(self, which: int) -> None:
         self.world.land(self.orchestrator(which))
-
-    @rule(which=WHO)
-    def give_up(self, which: int) -> None:
-        self.world.give_up(self.orchestrator(which))
 
     @rule()
     def land_late(self) -> None:
         self.world.land_late()
 
     @precondition(lambda self: len(self.world.workers) < 4)
-    @rule(attempt=st.integers(0, 1))
-    def deliver_again(self, attempt: int) -> None:
-        self.world.deliver(attempt)
+    @rule(attempt=st.integers(0, 1), reply_lost=st.booleans())
+    def deliver(self, attempt: int, reply_lost: bool) -> None:
+        """Another attempt, or the same event once more."""
+        self.start(self.world.deliver(attempt), reply_lost)
+
+    @rule(which=WHO, reply_lost=st.booleans())
+    def get_ready(self, which: int, reply_lost: bool) -> None:
+        self.start(self.worker(which), reply_lost)
 
     @rule()
     def abort(self) -> None:
         self.world.abort()
 
-    @rule(which=WHO)
-    def stop_or_continue(self, which: int) -> None:
-        self.worker(which).stopped = not self.worker(which).stopped
-
-    @rule(which=WHO)
-    def sleep_or_wake(self, which: int) -> None:
-        self.worker(which).asleep = not self.worker(which).asleep
+    @rule(which=WHO, asleep=st.booleans())
+    def stop_or_continue(self, which: int, asleep: bool) -> None:
+        worker = self.worker(which)
+        if asleep:
+            worker.asleep = not worker.asleep
+        else:
+            worker.stopped = not worker.stopped
 
     @rule()
     def storage_fails_or_recovers(self) -> None:

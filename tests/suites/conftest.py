@@ -1,11 +1,21 @@
-"""Fixtures of the suites: a place per object store."""
+"""Fixtures of the suites: a place per object store, an opener per transport, and the event loops."""
 
 from __future__ import annotations
 
-import pytest
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 
+import pytest
+import uvloop
+
+from function.contract.spec import Target
 from function.store.port import ObjectStore
+from function.transport.opening import TRANSPORTS
+from function.transport.port import Transport
 from tests.suites.stores import BETWEEN_PROCESSES, PLACES, Place
+from tests.suites.transports import Opener, Run, clock
 
 
 @pytest.fixture(params=PLACES)
@@ -22,3 +32,24 @@ def shared_place(request: pytest.FixtureRequest) -> Place:
 @pytest.fixture
 def store(place: Place) -> ObjectStore:
     return place.open()
+
+
+@pytest.fixture(params=[name for name in TRANSPORTS if name != "auto"])
+def opened(request: pytest.FixtureRequest) -> Opener:
+    """An asynchronous context: `async with opened(url, **target) as transport`."""
+
+    @asynccontextmanager
+    async def open_it(root: str, **target: Any) -> AsyncIterator[Transport]:
+        fields = {"api": "chat", "streaming": True, **target}
+        transport = TRANSPORTS[request.param](Target(root=root, **fields), clock)
+        try:
+            yield transport
+        finally:
+            await transport.close()
+
+    return open_it
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def run(request: pytest.FixtureRequest) -> Run:
+    return asyncio.run if request.param == "asyncio" else uvloop.run

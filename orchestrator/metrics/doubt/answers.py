@@ -45,8 +45,8 @@ def _errors(view: StageView) -> Iterator[Finding]:
     yield Finding(
         "errors",
         "invalid" if none_ok else "degraded",
-        f"stage {view.index}: {bad:,} of {ledger.planned:,} planned requests failed ({bad / ledger.planned:.3g} of them), "
-        f"most often {most}" + ("; none succeeded" if none_ok else ""),
+        f"stage {view.index}: {bad:,} of {ledger.planned:,} planned requests ({bad / ledger.planned:.1%}) failed, most "
+        f"often {most}" + ("; none succeeded" if none_ok else ""),
         "Success-only percentiles hide this: read `adjusted`, and errors[] for what the server said.",
         {"value": bad / ledger.planned, "threshold": ERRORS_DEGRADED, "failed": bad, "planned": ledger.planned},
         Scope(stage=view.index),
@@ -127,8 +127,12 @@ def _prompts(view: StageView) -> Iterator[Finding]:
             "info",
             f"stage {view.index}: the server counts {server.mean():.0f} tokens a prompt, the plan {plan.mean():.0f}",
             "Is the tokenizer the model's own? A chat template adds a few tokens; more than that is another tokenizer.",
-            {"value": float(off.mean()), "threshold": PROMPT_OFF_ROWS, "server": float(server.mean()),
-             "plan": float(plan.mean())},
+            {
+                "value": float(off.mean()),
+                "threshold": PROMPT_OFF_ROWS,
+                "server": float(server.mean()),
+                "plan": float(plan.mean()),
+            },
             Scope(stage=view.index),
         )
 
@@ -138,7 +142,7 @@ def _small(view: StageView) -> Iterator[Finding]:
         yield Finding(
             "small_sample",
             "info",
-            f"stage {view.index}: {view.ledger.ok:,} successful requests; their p99 is little more than the slowest one",
+            f"stage {view.index}: {view.ledger.ok:,} requests succeeded; their p99 is little more than the slowest one",
             f"Read p50 and p90, or plan {SMALL_SAMPLE} requests and more.",
             {"value": view.ledger.ok, "threshold": SMALL_SAMPLE},
             Scope(stage=view.index),

@@ -1,4 +1,4 @@
-"""What the workers say of themselves: loop_lag, clock_error, suspended; cpu_saturated, cold_start, clock_step as causes.
+"""What workers say of themselves: loop_lag, clock_error, suspended; cpu_saturated, cold_start, clock_step as causes.
 
 Health is per invocation. The latency it is measured against is the smallest median of the stages: what disturbs that
 one is harm. Lanes that carry at most a hundredth of the requests cannot move a p99, so alone they only degrade.

@@ -1,4 +1,4 @@
-"""How the run itself went: shard_missing, part_damaged, run_aborted; interference, seam, cap_reached for information."""
+"""How the run itself went: shard_missing, part_damaged, run_aborted; as information interference, seam, cap_reached."""
 
 from __future__ import annotations
 
@@ -89,8 +89,8 @@ def _interference(facts: RunFacts, views: Sequence[StageView]) -> Iterator[Findi
         yield Finding(
             "interference",
             "info",
-            f"a sleep of 1 ms beside the run took {over / 1e6:.0f} ms too long {at / 1e9:.1f} s in ({len(seen)} times in "
-            "all): the machine was busy with something else",
+            f"a sleep of 1 ms beside the run took {over / 1e6:.0f} ms too long at {at / 1e9:.1f} s ({len(seen)} such "
+            "times): the machine was busy with something else",
             "Lateness around that time is the machine's doing, not the run's. Run it on a quieter one.",
             {"value": over / 1e9, "threshold": INTERFERENCE_S, "times": len(seen)},
             Scope(from_s=min(at for at, _ in seen) / 1e9, to_s=max(at for at, _ in seen) / 1e9),

@@ -67,8 +67,8 @@ def _saturated(view: StageView) -> Iterator[Finding]:
         yield Finding(
             "saturated",
             "degraded",
-            f"stage {view.index}: {backlog.in_flight:,} requests were in flight at the end, {backlog.expected:.0f} would "
-            "keep pace with the load: the queue was growing",
+            f"stage {view.index}: {backlog.in_flight:,} requests were in flight at the end, {backlog.expected:.0f} keep "
+            "pace with the load: the queue was growing",
             "Percentiles of a growing queue depend on how long one waits. Lower the rate to find what is sustained.",
             {
                 "value": backlog.excess,

@@ -146,14 +146,14 @@ def test_slow_accept_leaves_the_request_unread_and_delays_everything() -> None:
     assert slow.head_ns - sent >= 100_000_000
     assert large.complete
     assert (first.fault, first.outcome, first.queue_ns) == ("slow_accept", "done", 0)
-    assert 105_000_000 <= first.token_offset_ns[0] < 400_000_000
+    assert first.token_offset_ns[0] >= 105_000_000
     # The large body did not fit into what was read before the pause, so it arrived only after it.
     assert (second.arrival_boot_ns or 0) - second.first_byte_boot_ns >= 100_000_000
 
 
 def test_slow_accept_delays_the_100_too() -> None:
     body = json.dumps(chat(2)).encode()
-    with threaded_mock({**FAST, "slow_accept_s": 0.1, "faults": {"slow_accept": 1.0}}) as mock:
+    with threaded_mock({**FAST, "slow_accept_s": 0.4, "faults": {"slow_accept": 1.0}}) as mock:
         with PlainClient(mock.port) as client:
             client.raw(f"POST /v1/chat/completions HTTP/1.1\r\ncontent-length: {len(body)}\r\n".encode())
             client.raw(b"expect: 100-continue\r\n\r\n")

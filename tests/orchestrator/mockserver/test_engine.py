@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import statistics
 import time
 from itertools import pairwise
+from typing import Any
 
-from orchestrator.mockserver import TruthRecord
+from orchestrator.mockserver import TruthRecord, config_from
+from orchestrator.mockserver.service import service_for, slowdown
 from tests.emulators.mock import ThreadedMock, threaded_mock
 from tests.emulators.plain_client import PlainClient, Reply, chat
 
@@ -48,18 +51,17 @@ def running_at_once(records: list[TruthRecord]) -> int:
 
 
 def test_slots_queue_in_order_of_arrival() -> None:
-    with threaded_mock({"ttft_s": 0.03, "itl_s": 0.01, "slots": 2}) as mock:
+    with threaded_mock({"ttft_s": 0.1, "itl_s": 0.01, "slots": 2}) as mock:
         send_all(mock, [chat(3) for _ in range(8)], apart_s=0.002)
         records = mock.completions()
     assert running_at_once(records) == 2
     starts = [(record.arrival_boot_ns or 0) + (record.queue_ns or 0) for record in records]
     assert starts == sorted(starts)
     assert [record.queue_ns for record in records[:2]] == [0, 0]
-    # Saturation looks like saturation: each pair waits one service time (50 ms) longer than the pair before it.
-    for k, record in enumerate(records):
-        assert (record.queue_ns or 0) >= (k // 2) * 50 * MS - 25 * MS
-        first = record.token_offset_ns[0] - (record.queue_ns or 0)
-        assert 30 * MS <= first < 60 * MS
+    # Saturation looks like saturation: a slot is free again only after a service time (120 ms), and waits add up.
+    assert all(later - earlier >= 120 * MS for earlier, later in zip(starts, starts[2:]))
+    assert (records[7].queue_ns or 0) > (records[5].queue_ns or 0) > (records[3].queue_ns or 0) > 0
+    assert all(record.token_offset_ns[0] - (record.queue_ns or 0) >= 100 * MS for record in records)
 
 
 def test_without_slots_nobody_waits() -> None:
@@ -81,7 +83,9 @@ def test_gauges_show_the_queue_and_the_tokens_of_running_requests() -> None:
         assert 0.05 < metric(mock, "vllm:kv_cache_usage_perc") < 0.9
         for client in clients:
             client.sock.close()
-        time.sleep(0.1)
+        end = time.monotonic() + 5
+        while metric(mock, "vllm:num_requests_running") and time.monotonic() < end:
+            time.sleep(0.05)
         assert metric(mock, "vllm:num_requests_running") == metric(mock, "vllm:num_requests_waiting") == 0
 
 
@@ -128,7 +132,7 @@ def test_a_prefix_hit_is_sooner_and_seen_in_usage_and_metrics() -> None:
     assert (hits, queries) == (319, 161 + 161 + 160)
     for record in records:
         due = 200 * MS * (1 - record.cached_tokens / record.prompt_tokens)
-        assert due <= record.token_offset_ns[0] < due + 60 * MS
+        assert due <= record.token_offset_ns[0] < due + 150 * MS
 
 
 def test_without_a_prefix_cache_usage_does_not_speak_of_it() -> None:
@@ -139,24 +143,33 @@ def test_without_a_prefix_cache_usage_does_not_speak_of_it() -> None:
 
 
 def test_a_cold_server_warms_up() -> None:
-    config = {"ttft_s": 0.02, "itl_s": 0.0, "cold_start": {"times": 6, "tau_s": 0.15}}
+    config: dict[str, Any] = {"ttft_s": 0.02, "itl_s": 0.0, "cold_start": {"times": 6, "tau_s": 0.15}}
     with threaded_mock(config) as mock:
         send_all(mock, [chat(1) for _ in range(8)], apart_s=0.1)
-        ttft = [record.token_offset_ns[0] / MS for record in mock.completions()]
-    assert 120 <= ttft[0] < 200
-    assert 20 <= ttft[-1] < 60
-    assert ttft[0] > ttft[2] > ttft[-1]
+        records = mock.completions()
+    _none_before_due(records, config)
+    assert records[0].token_offset_ns[0] >= 120 * MS
+    assert records[-1].token_offset_ns[0] < 80 * MS
 
 
 def test_a_drifting_server_slows_down() -> None:
-    config = {"ttft_s": 0.05, "itl_s": 0.01, "drift": {"by": 2.0, "over_s": 0.5}}
+    config: dict[str, Any] = {"ttft_s": 0.05, "itl_s": 0.01, "drift": {"by": 2.0, "over_s": 0.5}}
     with threaded_mock(config) as mock:
         send_all(mock, [chat(3) for _ in range(7)], apart_s=0.1)
         records = mock.completions()
+    _none_before_due(records, config)
     first, last = records[0].token_offset_ns, records[-1].token_offset_ns
-    assert 50 * MS <= first[0] < 90 * MS
-    assert 150 * MS <= last[0] < 250 * MS
-    assert last[2] - last[0] >= 2 * 30 * MS - MS
+    assert first[0] < 110 * MS
+    assert last[0] >= 150 * MS
+    assert last[2] >= (150 + 2 * 30) * MS
+
+
+def _none_before_due(records: list[TruthRecord], config: dict[str, Any]) -> None:
+    """The slow-down at a request's arrival is in its first token's time."""
+    asked, first = config_from(config), records[0].arrival_boot_ns or 0
+    for record in records:
+        factor = slowdown(asked, ((record.arrival_boot_ns or 0) - first) / 1e9)
+        assert record.token_offset_ns[0] >= asked.ttft_s * factor * 1e9 - 1000
 
 
 def test_nothing_at_all_is_written_in_a_pause() -> None:
@@ -164,15 +177,15 @@ def test_nothing_at_all_is_written_in_a_pause() -> None:
     with threaded_mock(config) as mock, PlainClient(mock.port) as client, PlainClient(mock.port) as other:
         client.send(chat(15))
         time.sleep(0.15)
-        asked = time.monotonic()
         assert other.get("/health").status == 200
-        waited = time.monotonic() - asked
         assert client.read().complete
-        record = mock.completions()[0]
+        records = mock.records()
+    record = next(record for record in records if record.stream)
+    health = next(record for record in records if record.path == "/health")
     offsets = record.token_offset_ns
-    assert not [offset for offset in offsets if 100 * MS <= offset < 300 * MS]
-    assert len([offset for offset in offsets if offset < 100 * MS]) >= 4
-    assert 0.1 < waited < 0.5
+    answered = (health.arrival_boot_ns or 0) + health.end_offset_ns - (record.arrival_boot_ns or 0)
+    assert not [offset for offset in [*offsets, answered] if 100 * MS <= offset < 300 * MS]
+    assert offsets[0] < 100 * MS
     # The schedule moved by the pause: no burst of everything that would have been due.
     assert offsets[-1] >= (50 + 14 * 10 + 200) * MS
 
@@ -183,20 +196,20 @@ def test_a_pause_can_come_again_and_again() -> None:
         send_all(mock, [chat(60)])
         offsets = mock.completions()[0].token_offset_ns
     gaps = [b - a for a, b in pairwise(offsets)]
-    assert 2 <= sum(gap >= 50 * MS for gap in gaps) <= 4
+    assert sum(gap >= 50 * MS for gap in gaps) >= 2
     for start in (150, 300):
         assert not [offset for offset in offsets if start * MS <= offset < (start + 50) * MS]
 
 
 def test_a_client_that_leaves_in_a_pause_is_recorded() -> None:
-    config = {"ttft_s": 0.0, "itl_s": 0.0, "pause": {"for_s": 0.2, "at_s": 0.05}}
+    config = {"ttft_s": 0.0, "itl_s": 0.0, "pause": {"for_s": 0.6, "at_s": 0.05}}
     with threaded_mock(config) as mock:
         with PlainClient(mock.port) as client:
             assert client.post(chat(1)).complete
             time.sleep(0.07)
             client.send(chat(1))
             time.sleep(0.03)
-        time.sleep(0.25)
+        time.sleep(0.7)
         assert [record.outcome for record in mock.completions()] == ["done", "client_gone"]
 
 
@@ -207,5 +220,8 @@ def test_exponential_service_repeats_by_seed() -> None:
         with threaded_mock(config) as mock:
             send_all(mock, [chat(1) for _ in range(15)], apart_s=0.01)
             runs.append([record.token_offset_ns[0] / MS for record in mock.completions()])
-    assert all(abs(one - other) < 15 for one, other in zip(*runs))
-    assert max(runs[0]) - min(runs[0]) > 20
+    drawn = [service_for(config_from(config), f"r-{k}", 0.0, 0.0).ttft_ns / MS for k in range(15)]
+    for run in runs:
+        assert all(one >= due for one, due in zip(run, drawn))
+        assert statistics.median(one - due for one, due in zip(run, drawn)) < 10
+    assert max(drawn) - min(drawn) > 20

@@ -1,0 +1,246 @@
+"""One table of all planned requests, built from the plan's workload parts and what workers recorded.
+
+    recorded                      the row as it is
+    in flight at the last flush   lost, with the time it was sent
+    its shard was never granted   missed: not_granted
+    due after its shard's stop    aborted (user, breaker, lease) or missed (no_time_left)
+    else                          lost: no_record
+
+Two rows that claim one request, and rows of requests that are not the shard's, contradict the plan: the last one of two
+counts, a foreign one does not, and the part is reported as damaged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import groupby
+
+import numpy as np
+
+from function.contract.errors import ContractError
+from function.contract.keys import group_id, parse_shard
+from function.contract.plan import PhaseKind
+from function.contract.receipt import Part
+from function.contract.record import STATUSES
+from function.store.port import ObjectStore
+from orchestrator.merge.columns import Columns, CountTokens
+from orchestrator.merge.parts import Damaged, InFlight, PartTable, concat, times
+from orchestrator.merge.planned import NO_REQUESTS, Planned, read_planned, read_spec
+from orchestrator.merge.reading import Read, read_ahead
+from orchestrator.merge.stop import stop_of
+from orchestrator.merge.stored import AT_ONCE, Standing, StoredRun
+from orchestrator.metrics.facts import ShardFacts, State
+from orchestrator.metrics.requests import LOST, MISSED, NEVER, UNKNOWN, Int64, Requests
+
+BATCH_ROWS = 100_000  # rows written at once: enough to make 40 numpy calls cheap, few enough to be small
+
+
+@dataclass(slots=True)
+class _Shard:
+    """A shard while its rows are being placed. `own`: where its requests lie in the table, in sending order."""
+
+    code: int
+    kind: PhaseKind
+    standing: Standing
+    planned: Planned
+    own: Int64 = field(default_factory=lambda: np.empty(0, np.int64))
+    damaged: list[str] = field(default_factory=list)
+    flights: list[InFlight] = field(default_factory=list)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        return () if self.standing.receipt is None else self.standing.receipt.parts
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    requests: Requests
+    shards: tuple[ShardFacts, ...]
+
+
+def build_table(
+    store: ObjectStore, run: StoredRun, phase_ns: Sequence[int], count_tokens: CountTokens | None = None
+) -> Built:
+    """`phase_ns[i]`: t0 of phase i since the run's. Every granted shard has its receipt (`seal`) by now.
+
+    Raises ContractError when the plan's own parts cannot be read.
+    """
+    shards = _shards(store, run, phase_ns)
+    reads = _started(store, shards)
+    index = _place([shard.planned.index for shard in shards])
+    columns = Columns(index.ordered, count_tokens)
+    models = _models(store, run)
+    for shard, own in zip(shards, index.places):
+        shard.own = own
+        _plan(columns, shard, models)
+        shard.planned = NO_REQUESTS  # it is in the columns now
+    wanted = [(shard.code, part) for shard in shards if shard.kind != "closed_time" for part in shard.parts]
+    for source in (reads, read_ahead(store, wanted)):
+        for code, some in groupby(source, key=lambda read: read.shard):
+            _record(columns, shards[code], some)
+    for shard in shards:
+        _land(columns, shard)
+        _settle_rest(columns, shard)
+    facts = tuple(_facts(run, shard, columns) for shard in shards)
+    return Built(columns.finish(tuple(plan.shard for plan in run.plan.shards)), facts)
+
+
+def _shards(store: ObjectStore, run: StoredRun, phase_ns: Sequence[int]) -> list[_Shard]:
+    kinds = {phase.index: phase.kind for phase in run.plan.phases}
+    phases = [parse_shard(plan.shard).phase for plan in run.plan.shards]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        planned = pool.map(
+            lambda plan, phase: read_planned(store, plan, kinds[phase], phase_ns[phase]), run.plan.shards, phases
+        )
+        return [
+            _Shard(code, kinds[phase], standing, one)
+            for code, (phase, standing, one) in enumerate(zip(phases, run.standings, planned))
+        ]
+
+
+def _started(store: ObjectStore, shards: Sequence[_Shard]) -> list[Read]:
+    """Cuts closed loops by time to what their users started. Their parts say how much, so they are read first."""
+    timed = [shard for shard in shards if shard.kind == "closed_time" and len(shard.planned)]
+    reads = list(read_ahead(store, [(shard.code, part) for shard in timed for part in shard.parts]))
+    seen: dict[int, list[Int64]] = {}
+    for read in reads:
+        if isinstance(read.table, PartTable):
+            indices = seen.setdefault(read.shard, [])
+            indices += [times(read.table.rows, "request_index"), read.table.in_flight.request_index]
+    for shard in timed:
+        spec = read_spec(store, shard.standing.shard)
+        stride = spec.index_stride if spec is not None else 1
+        reach = shard.standing.receipt.rows if shard.standing.receipt is not None else 0
+        for index in seen.get(shard.code, ()):
+            reach = max(reach, int(shard.planned.place(index, stride).max(initial=-1)) + 1)
+        shard.planned = shard.planned.started(reach, stride)
+    return reads
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """All request numbers in order, and where each shard's lie among them."""
+
+    ordered: Int64
+    places: list[Int64]
+
+
+def _place(indices: Sequence[Int64]) -> _Index:
+    everything = np.concatenate(indices) if indices else np.empty(0, np.int64)
+    ends = np.cumsum([len(index) for index in indices])
+    first, last = (int(everything.min()), int(everything.max())) if everything.size else (0, -1)
+    if last - first + 1 == everything.size:  # the usual case: 0 .. n - 1, and no sort
+        rank, ordered = everything - first, np.arange(first, last + 1)
+        twice = np.bincount(rank, minlength=everything.size).max(initial=1) > 1
+    else:
+        order = np.argsort(everything, kind="stable")
+        ordered = everything[order]
+        rank = np.empty(order.size, np.int64)
+        rank[order] = np.arange(order.size)
+        twice = bool((ordered[1:] == ordered[:-1]).any())
+    if twice:
+        raise ContractError("two shards of the plan own the same request")
+    return _Index(ordered, np.split(rank, ends[:-1]) if indices else [])
+
+
+def _plan(columns: Columns, shard: _Shard, models: Sequence[str]) -> None:
+    planned, own = shard.planned, shard.own
+    columns.shard[own] = shard.code
+    columns.stage[own] = planned.stage
+    columns.times["scheduled_ns"][own] = planned.scheduled_ns
+    columns.planned_tokens[own] = planned.prompt_tokens
+    columns.counts["asked_tokens"][own] = planned.asked_tokens
+    columns.words["session"][own] = columns.lexicons["session"].codes(planned.session, planned.session_words)
+    known = np.where(planned.model < len(models), planned.model, UNKNOWN)
+    columns.words["model"][own] = columns.lexicons["model"].codes(known, models)
+
+
+def _record(columns: Columns, shard: _Shard, reads: Iterable[Read]) -> None:
+    """Write a shard's rows, many parts at a time."""
+    batch: list[tuple[Part, PartTable]] = []
+    rows = 0
+    for read in reads:
+        if isinstance(read.table, Damaged):
+            shard.damaged.append(read.part.key)
+            continue
+        shard.flights.append(read.table.in_flight)
+        batch.append((read.part, read.table))
+        rows += read.table.rows.num_rows
+        if rows >= BATCH_ROWS:
+            _write(columns, shard, batch)
+            batch, rows = [], 0
+    if batch:
+        _write(columns, shard, batch)
+
+
+def _write(columns: Columns, shard: _Shard, batch: Sequence[tuple[Part, PartTable]]) -> None:
+    tables, written = [], []
+    for part, table in batch:
+        places = columns.places(shard.code, times(table.rows, "request_index"))
+        mine = places >= 0
+        fresh = places[mine]
+        if not mine.all() or columns.recorded[fresh].any() or np.unique(fresh).size < fresh.size:
+            shard.damaged.append(part.key)
+        columns.recorded[fresh] = True
+        columns.write_gaps(places, table)
+        tables.append(table.rows if mine.all() else table.rows.filter(mine))
+        written.append(fresh)
+    columns.write(np.concatenate(written), concat(tables))
+
+
+def _land(columns: Columns, shard: _Shard) -> None:
+    """What was in flight at a flush and never got a row."""
+    for flight in shard.flights:
+        places = columns.places(shard.code, flight.request_index)
+        lost = np.flatnonzero(places >= 0)
+        lost = lost[~columns.recorded[places[lost]]]
+        places = places[lost]
+        columns.kind(places, LOST, "no_record")
+        columns.times["sent_ns"][places] = flight.sent_ns[lost]
+        columns.times["scheduled_ns"][places] = flight.scheduled_ns[lost]
+
+
+def _settle_rest(columns: Columns, shard: _Shard) -> None:
+    """Requests without any trace."""
+    own = shard.own
+    traceless = ~columns.recorded[own] & (columns.times["sent_ns"][own] == NEVER)
+    if shard.standing.attempt is None:
+        columns.kind(own[traceless], MISSED, "not_granted")
+        return
+    columns.kind(own[traceless], LOST, "no_record")
+    receipt = shard.standing.receipt
+    stop = stop_of(receipt) if receipt is not None else None
+    if receipt is None or stop is None:
+        return
+    if shard.kind == "open":
+        unsent = columns.times["scheduled_ns"][own] > stop.at_ns
+    elif receipt.reason == "salvaged":
+        return  # nothing was due at a time, and nobody counted what was started
+    else:
+        unsent = np.arange(len(own)) >= receipt.rows
+    columns.kind(own[traceless & unsent], STATUSES.index(stop.status), stop.kind)
+
+
+def _facts(run: StoredRun, shard: _Shard, columns: Columns) -> ShardFacts:
+    standing, receipt = shard.standing, shard.standing.receipt
+    name = parse_shard(standing.shard)
+    ungranted = group_id(name.phase, name.slice) not in run.gos
+    unstarted = receipt is not None and receipt.reason in ("not_allowed", "not_granted")
+    trace = shard.damaged or (columns.times["sent_ns"][shard.own] != NEVER).any() or columns.recorded[shard.own].any()
+    state: State = "partial"
+    if receipt is None or unstarted or (receipt.reason == "salvaged" and not trace):
+        state = "missing"
+    elif receipt.reason == "complete" and not shard.damaged:
+        state = "complete"
+    aborted = run.control is not None and run.control.state == "abort"
+    damaged = tuple(dict.fromkeys(shard.damaged))
+    return ShardFacts(standing.shard, standing.attempt, state, receipt, damaged, aborted and (ungranted or unstarted))
+
+
+def _models(store: ObjectStore, run: StoredRun) -> Sequence[str]:
+    """Names of the models that requests are numbered by: the same in every spec."""
+    spec = read_spec(store, run.plan.shards[0].shard) if run.plan.shards else None
+    target: Mapping[str, str] = run.plan.target
+    return spec.models if spec is not None else (target.get("model", ""),)

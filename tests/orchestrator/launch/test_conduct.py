@@ -1,0 +1,215 @@
+"""Drive and conduct with workers that live in a store: a whole run, aborts, deaths, and who is left behind."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from function.contract import keys
+from function.contract.codec import decode, encode
+from function.contract.control import Control, Go
+from function.contract.errors import StoreError
+from function.contract.observed import Observed
+from function.contract.plan import Plan
+from function.store.memory import MemoryStore
+from function.store.port import Entry
+from orchestrator.launch.abort import put_abort
+from orchestrator.launch.clock import boot_ns, store_clock
+from orchestrator.launch.conduct import Crew, conduct
+from orchestrator.launch.drive import Driven, Run
+from orchestrator.launch.fleet import Fleet, Patience
+from orchestrator.launch.interrupts import Interrupted, Interrupts
+from orchestrator.launch.lease import Lease
+from tests.orchestrator.launch.crew import FakeProvider, FakeView
+from tests.orchestrator.launch.world import S, make_plan
+
+QUICK = {"lease_s": 6.0, "beat_s": 0.2, "poll_wait_s": 0.02, "start_delay_s": 0.06, "lead_s": 0.3, "pause_s": 0.05}
+
+
+def quick_plan(lanes: int = 2, slices: tuple[int, ...] = (1,), slice_s: float = 0.4, **terms: float) -> Plan:
+    return make_plan(lanes, slices, ("open",) * len(slices), slice_s=slice_s, **(QUICK | terms))
+
+
+@dataclass
+class Stage:
+    """One run on a store of its own."""
+
+    plan: Plan
+    store: MemoryStore = field(default_factory=MemoryStore)
+    view: FakeView = field(default_factory=FakeView)
+    interrupts: Interrupts = field(default_factory=Interrupts)
+    make: Callable[..., FakeProvider] = FakeProvider
+
+    def __post_init__(self) -> None:
+        control = Control("wait", 0, 0, (), self.plan.coordination.lease_s, "w")
+        asked = boot_ns()
+        stored = self.store.create(keys.CONTROL, encode(control))
+        self.clock = store_clock(stored, asked, boot_ns())
+        self.lease = Lease(self.store.at(""), control, stored.version, self.plan.coordination.beat_s)
+        self.provider = self.make(self.store, self.plan)
+        self.fleet = Fleet(self.plan, "w", 0, Patience(wind_down_ns=S))
+
+    def conduct(self, detach: bool = False) -> Driven:
+        crew = Crew(self.fleet, self.lease, self.provider, self.clock)
+        return conduct(Run(self.store, self.plan, "h"), crew, self.view, self.interrupts, detach=detach)
+
+    def control(self) -> Control:
+        return decode(Control, self.store.get(keys.CONTROL).body)
+
+
+def after(seconds: float, act: Callable[[], object]) -> None:
+    timer = threading.Timer(seconds, act)
+    timer.daemon = True
+    timer.start()
+
+
+def test_a_run_of_two_slices_and_two_phases_from_wait_to_done() -> None:
+    stage = Stage(quick_plan(2, (2, 1)))
+    driven = stage.conduct()
+    assert (driven.aborted, driven.failure, driven.overdue) == (False, None, ())
+    assert sorted(stage.provider.invoked) == [(shard.shard, 0) for shard in sorted(stage.plan.shards, key=lambda s: s.shard)]
+    assert set(driven.ends) == {f"{shard.shard}.0" for shard in stage.plan.shards}
+    assert stage.control().state == "done"
+    assert stage.control().granted == ("0-0", "0-1", "1-0")
+    goes = [decode(Go, stage.store.get(keys.go(group)).body) for group in stage.control().granted]
+    assert goes[0].t0_unix_ns == goes[1].t0_unix_ns == goes[1].run_t0_unix_ns == goes[2].run_t0_unix_ns
+    assert goes[2].t0_unix_ns >= goes[0].t0_unix_ns + round(0.85 * S)
+
+
+def test_what_was_seen_is_stored() -> None:
+    stage = Stage(quick_plan(1))
+    begun = time.time_ns()
+    stage.conduct()
+    seen = decode(Observed, stage.store.get(keys.ORCHESTRATOR).body)
+    assert seen.ends["0-0-0.0"].exit_code == 0
+    assert begun - S <= seen.started_unix_ns <= seen.ended_unix_ns <= time.time_ns() + S
+    assert seen.suspended_ns == 0
+
+
+def test_a_worker_that_dies_before_it_is_ready_is_replaced() -> None:
+    stage = Stage(quick_plan(2), make=lambda s, p: FakeProvider(s, p, dies=lambda shard, a: shard == "0-1-0" and a < 2))
+    driven = stage.conduct()
+    assert driven.failure is None
+    assert decode(Go, stage.store.get(keys.go("0-0")).body).attempts == {"0-0-0": 0, "0-1-0": 2}
+    assert driven.ends["0-1-0.0"].detail == "line one\nit broke"
+
+
+def test_workers_that_cannot_start_mean_no_load() -> None:
+    stage = Stage(quick_plan(2), make=lambda s, p: FakeProvider(s, p, refuses=lambda shard, a: shard == "0-1-0"))
+    driven = stage.conduct()
+    assert driven.failure is not None and "1 of 2 shards" in driven.failure
+    assert (stage.control().state, stage.control().reason) == ("abort", "ready")
+    assert driven.ends["0-1-0.2"].detail == "no process to spare"
+    assert not list(stage.store.list(keys.GO))
+
+
+def test_anybodys_abort_ends_it_and_is_told() -> None:
+    stage = Stage(quick_plan(2, slice_s=30.0))
+    after(0.4, lambda: put_abort(stage.store, "user"))
+    driven = stage.conduct()
+    assert (driven.aborted, driven.reason) == (True, "user")
+    assert stage.control().state == "abort"
+    assert any("aborted (user)" in line for line in stage.view.lines)
+    assert len(list(stage.store.list(keys.RECEIPTS))) == 2
+
+
+def test_an_interrupt_aborts_and_waits_for_the_workers() -> None:
+    stage = Stage(quick_plan(2, slice_s=30.0))
+    after(0.4, stage.interrupts._asked.set)
+    driven = stage.conduct()
+    assert (driven.aborted, driven.reason) == (True, "user")
+    assert len(list(stage.store.list(keys.RECEIPTS))) == 2
+
+
+def test_a_frozen_worker_is_waited_for_only_so_long_and_killed() -> None:
+    stage = Stage(quick_plan(2, slice_s=30.0), make=lambda s, p: FakeProvider(s, p, hangs=lambda shard: shard == "0-0-0"))
+    after(0.3, lambda: put_abort(stage.store, "user"))
+    driven = stage.conduct()
+    assert driven.overdue == ("0-0-0",)
+    assert driven.ends["0-0-0.0"].exit_code == -9
+
+
+def test_a_takeover_makes_it_watch_until_the_new_owner_is_done() -> None:
+    stage = Stage(quick_plan(1, slice_s=1.5))
+
+    def take_over() -> None:
+        while True:
+            found = stage.store.get(keys.CONTROL)
+            theirs = decode(Control, found.body)
+            mine = Control("go", 1, theirs.beat + 1, theirs.granted, 6.0, "other")
+            try:
+                stage.store.replace(keys.CONTROL, encode(mine), found.stored.version)
+            except StoreError:
+                continue
+            break
+        time.sleep(0.6)
+        stage.store.put(keys.CONTROL, encode(Control("done", 1, 99, theirs.granted, 6.0, "other")))
+
+    after(0.5, take_over)
+    driven = stage.conduct()
+    assert driven.aborted is False
+    assert stage.control().writer == "other"
+
+
+def test_detached_it_leaves_once_control_lists_all() -> None:
+    stage = Stage(quick_plan(2, slice_s=30.0))
+    driven = stage.conduct(detach=True)
+    assert driven.aborted is False
+    assert stage.provider.left
+    assert (stage.control().state, stage.control().granted) == ("go", ("0-0",))
+
+
+class Exploding(FakeView):
+    def update(self, snapshot: object) -> None:
+        if len(self.snapshots) > 2:
+            raise RuntimeError("a fault of ours")
+        super().update(snapshot)  # type: ignore[arg-type]
+
+
+def test_a_fault_of_ours_aborts_and_leaves_nobody_behind() -> None:
+    stage = Stage(quick_plan(2, slice_s=30.0), view=Exploding())
+    with pytest.raises(RuntimeError):
+        stage.conduct()
+    assert (stage.control().state, stage.control().reason) == ("abort", "lease: the orchestrator failed")
+    assert stage.provider.stopped == 1
+    assert not any(thread.name == "lease" for thread in threading.enumerate())
+
+
+def test_a_second_interrupt_leaves_nobody_behind() -> None:
+    class Twice(FakeView):
+        def update(self, snapshot: object) -> None:
+            if len(self.snapshots) > 2:
+                raise Interrupted("SIGINT")
+            super().update(snapshot)  # type: ignore[arg-type]
+
+    stage = Stage(quick_plan(2, slice_s=30.0), view=Twice())
+    with pytest.raises(Interrupted):
+        stage.conduct()
+    assert stage.control().state == "abort"
+    assert stage.provider.stopped == 1
+
+
+class Blinking(MemoryStore):
+    """Its listings fail now and then."""
+
+    looks = 0
+
+    def list(self, prefix: str = "", *, shallow: bool = False):  # type: ignore[no-untyped-def]
+        self.looks += 1
+        if self.looks % 3 == 0:
+            raise StoreError("try again")
+        return super().list(prefix, shallow=shallow)
+
+    def at(self, folder: str) -> MemoryStore:
+        return super().at(folder)
+
+
+def test_a_store_that_fails_now_and_then_is_asked_again() -> None:
+    stage = Stage(quick_plan(2), store=Blinking())
+    driven = stage.conduct()
+    assert (driven.failure, driven.overdue) == (None, ())
+    assert isinstance(next(MemoryStore.list(stage.store, keys.RECEIPTS)), Entry)
