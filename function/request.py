@@ -149,7 +149,7 @@ class Requester:
             first_token_ns=since(answer.token_ns[0]) if answer.token_ns else None,
             first_content_token_ns=since(answer.first_content_ns),
             last_token_ns=since(answer.last_token_ns),
-            end_ns=since(max(call.end_ns or 0, answer.last_token_ns or 0)) if call else None,
+            end_ns=since(max(call.end_ns or 0, call.first_byte_ns or 0, answer.last_token_ns or 0)) if call else None,
             http_status=call.status if call else None,
             error_kind=kind,
             error_message=self._speakable(message),

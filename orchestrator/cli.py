@@ -31,13 +31,15 @@ def run(arguments: list[str]) -> Outcome | int:
     """The command line's outcome, errors included; an exit code where click has printed what was asked (--help)."""
     name = next((word for word in arguments if word in benchctl.commands), "")
     try:
-        value = benchctl.main(arguments, prog_name="benchctl", standalone_mode=False)
+        value = _invoke(arguments)
+    except click.exceptions.Exit as asked:
+        return asked.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
         return Outcome(name, outcome.USAGE, human=error.format_message())
     except click.UsageError as error:
         return _failed(name, _usage(error), outcome.USAGE)
     except (click.Abort, KeyboardInterrupt):
-        return _failed(name, Problem("interrupted", "interrupted before anything was sent"), outcome.ABORTED)
+        return _failed(name, Problem("interrupted", "interrupted"), outcome.ABORTED)
     except click.ClickException as error:
         return _failed(name, Problem("usage", error.format_message()), outcome.USAGE)
     except BenchctlError as error:
@@ -46,6 +48,12 @@ def run(arguments: list[str]) -> Outcome | int:
     except Exception as error:  # noqa: BLE001  the one place that turns what nobody foresaw into one line and exit 1
         return _unforeseen(name, error)
     return value if isinstance(value, Outcome | int) else outcome.OK
+
+
+def _invoke(arguments: list[str]) -> object:
+    """click's own `main` would print an empty line at Ctrl-C, and hide which interrupt it was."""
+    with benchctl.make_context("benchctl", list(arguments)) as context:
+        return benchctl.invoke(context)
 
 
 def _wants_json(arguments: list[str]) -> bool:

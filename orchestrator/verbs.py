@@ -207,6 +207,9 @@ def attach(run: str, root: str, as_json: bool) -> Outcome:
     Example:
       benchctl attach 20261125-103000-ab12
     """
+    from orchestrator.arrow import keep_pandas_out
+
+    keep_pandas_out()
     from orchestrator.commands import attach as command
 
     return command.run(run, root)
@@ -243,6 +246,46 @@ def runs(root: str, as_json: bool) -> Outcome:
     from orchestrator.commands import runs as command
 
     return command.run(root)
+
+
+@benchctl.command()
+@_run
+@_json
+def merge(run: str, root: str, as_json: bool) -> Outcome:
+    """Merge RUN again from its stored parts, and write its report. Exits with the run's verdict.
+
+    Refused while somebody still carries the run on; what nobody carries on any more is ended first.
+
+    \b
+    Examples:
+      benchctl merge 20261125-103000-ab12
+      benchctl merge /archive/20261125-103000-ab12
+    """
+    from orchestrator.arrow import keep_pandas_out
+
+    keep_pandas_out()
+    from orchestrator.commands import merge as command
+
+    return command.run(run, root)
+
+
+@benchctl.command()
+@_run
+@click.option("--format", "formats", metavar="A,B", help="json, parquet, html, inference-perf. Default: all.")
+@_json
+def report(run: str, root: str, formats: str | None, as_json: bool) -> Outcome:
+    """Write RUN's report again, in the formats asked for. Exits with the run's verdict.
+
+    \b
+    Example:
+      benchctl report 20261125-103000-ab12 --format html,parquet
+    """
+    from orchestrator.arrow import keep_pandas_out
+
+    keep_pandas_out()
+    from orchestrator.commands import report as command
+
+    return command.run(run, root) if formats is None else command.run(run, root, formats)
 
 
 @benchctl.command("mock-server")

@@ -12,7 +12,7 @@ import msgspec
 # complete: sent everything it owned and drained · abort: control said so · lease: the gate lapsed
 # time: the invocation's limit came near · not_granted: never named by a go · not_allowed: abort/not_after before go
 # salvaged: sealed by merge from the parts found · failed: the worker could not go on (message)
-StopReason = Literal["complete", "abort", "lease", "time", "not_granted", "salvaged", "failed"]
+StopReason = Literal["complete", "abort", "lease", "time", "not_granted", "not_allowed", "salvaged", "failed"]
 
 
 class Part(msgspec.Struct, frozen=True):

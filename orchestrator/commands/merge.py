@@ -1,17 +1,22 @@
-"""`benchctl merge RUN`: the report again, from the stored parts alone."""
+"""`benchctl merge RUN`: from the stored parts to the report again. Ends what nobody carries on any longer."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from function.store.port import ObjectStore
+from orchestrator.commands.verdict import reported_outcome
+from orchestrator.launch.ending import Reported, report_folder
+from orchestrator.launch.locate import find_run, local_folder
+from orchestrator.merge.run import merge_run
 from orchestrator.outcome import Outcome
+from orchestrator.report.write import FORMATS, write_report
 
 
-def run(store: ObjectStore, directory: Path, *, copy: bool = False) -> Outcome:
-    """Merge the run whose folder `store` is, and write its report into `directory`.
-
-    `copy`: the folder lies elsewhere (a bucket); the report's files are put there too. Exit code by verdict.
-    """
-    raise NotImplementedError
+def run(word: str, root: str, formats: Sequence[str] = FORMATS, command: str = "merge") -> Outcome:
+    """Exit code by verdict. Raises UsageError `run_active` while somebody carries the run on."""
+    stored = find_run(word, root)
+    merged = merge_run(stored.store, alone=True)
+    directory = report_folder(stored.store, stored.run_id)
+    away = None if local_folder(stored.store) is not None else stored.store
+    paths = write_report(merged, directory, formats, away)
+    return reported_outcome(command, Reported(merged, directory, paths), aborted_by_user=False)

@@ -32,15 +32,15 @@ class Material:
 
 def run(asked: Asked) -> Outcome:
     """Raises ConfigInvalid with all problems, UsageError for data that cannot be used."""
-    prepared = sketch(prepare(asked))
-    material = _material(prepared)
-    notes = (*prepared.outline.notes, *material.notes, *(material.dataset.notes if material.dataset else ()))
-    result = _result(prepared, material) | {"notes": list(notes)}
-    return Outcome("plan", result=result, human=_human(prepared.outline, result), problems=prepared.problems)
+    sketched = sketch(prepare(asked))
+    material = _material(sketched)
+    notes = (*sketched.outline.notes, *material.notes, *(material.dataset.notes if material.dataset else ()))
+    result = _result(sketched, material) | {"notes": list(notes)}
+    return Outcome("plan", result=result, human=_human(sketched.outline, result), problems=sketched.problems)
 
 
-def _material(prepared: Sketch) -> Material:
-    config, outline, seed = prepared.loaded.config, prepared.outline, prepared.inputs.seed
+def _material(sketched: Sketch) -> Material:
+    config, outline, seed = sketched.loaded.config, sketched.outline, sketched.inputs.seed
     name = tokenizer_name(config)
     tokenizer, missing = _at_hand(name)
     if missing and config.data.type == "random":
@@ -48,7 +48,7 @@ def _material(prepared: Sketch) -> Material:
     dataset = open_dataset(config, seed, outline.past_k, tokenizer)
     if missing:
         return Material(dataset, None, (missing,))
-    return Material(dataset, build(config, prepared.inputs, dataset, outline), ())
+    return Material(dataset, build(config, sketched.inputs, dataset, outline), ())
 
 
 def _at_hand(name: str | None) -> tuple[Tokenizer | None, str]:
@@ -61,18 +61,18 @@ def _at_hand(name: str | None) -> tuple[Tokenizer | None, str]:
         return None, f"{error.message}: workload_hash, upload_bytes and cost_usd are known at launch"
 
 
-def _result(prepared: Sketch, material: Material) -> dict[str, Any]:
-    outline, built = prepared.outline, material.built
+def _result(sketched: Sketch, material: Material) -> dict[str, Any]:
+    outline, built = sketched.outline, material.built
     return {
-        "run_id": prepared.inputs.run_id,
-        "provider": prepared.inputs.provider,
-        "seed": prepared.inputs.seed,
+        "run_id": sketched.inputs.run_id,
+        "provider": sketched.inputs.provider,
+        "seed": sketched.inputs.seed,
         "requests": outline.requests,
         "lanes": outline.lanes,
         "slices": outline.slices,
         "shards": outline.shards,
         "workload_hash": None if built is None else built.plan.workload_hash,
-        "data": _data(prepared.loaded.config, material.dataset),
+        "data": _data(sketched.loaded.config, material.dataset),
         "peak_concurrency": outline.peak_concurrency,
         "quota": None,
         "upload_bytes": None if built is None else built.upload_bytes,

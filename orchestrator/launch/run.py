@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from function.contract.errors import BenchctlError
+from function.contract.errors import BenchctlError, UsageError
 from function.contract.keys import RUNS
 from function.store.opening import open_store
 from function.store.port import ObjectStore
@@ -18,22 +18,21 @@ from orchestrator.launch.clock import StoreClock
 from orchestrator.launch.conduct import Crew, conduct
 from orchestrator.launch.drive import Driven, Run
 from orchestrator.launch.fleet import Fleet, patience_for
-from orchestrator.launch.interrupts import Interrupts
+from orchestrator.launch.interrupts import Interrupted, Interrupts
 from orchestrator.launch.lease import Lease
 from orchestrator.launch.locate import log_folder
 from orchestrator.launch.mock import EmbeddedMock, mock_settings
 from orchestrator.launch.preflight import allow_files, check_endpoint, check_root
 from orchestrator.launch.prepare import Asked, Prepared, likely_lanes, linger_s, prepare
-from orchestrator.launch.upload import upload
+from orchestrator.launch.upload import Uploaded, upload
 from orchestrator.launch.view import View
-from orchestrator.outcome import Problem
+from orchestrator.outcome import ABORTED, Problem
 from orchestrator.providers.opening import check_provider_built, open_provider
 from orchestrator.providers.port import Provider
 from orchestrator.voice import line_of
 
 if TYPE_CHECKING:  # these bring numpy and pyarrow in
     from orchestrator.launch.ending import Reported
-    from orchestrator.launch.making import Sketch
     from orchestrator.plan.build import Built
 
 
@@ -41,6 +40,19 @@ class NotReady(BenchctlError):
     """Too few workers became ready: no load was started."""
 
     code = "not_ready"
+
+
+class CutShort(BenchctlError):
+    """A second interrupt: everything was ended at once."""
+
+    code = "interrupted"
+    exit_code = ABORTED
+
+
+class ReportFailed(BenchctlError):
+    """The run is stored, and its report could not be made."""
+
+    code = "report_failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,30 +67,80 @@ class Launched:
 
 
 def launch(asked: Asked, view: View) -> Launched:
-    """Raises UsageError before anything is sent, NotReady when no load could be started, Interrupted (a
-    KeyboardInterrupt) before the run has begun and at a second interrupt."""
+    """Raises UsageError before anything is sent, NotReady when no load could be started, ReportFailed, CutShort at a
+    second interrupt, Interrupted (a KeyboardInterrupt) before the run has begun."""
     with Interrupts() as interrupts:
         check_provider_built(asked.provider)
         prepared = prepare(asked)
         store = open_store(asked.root).at(f"{RUNS}{prepared.run_id}")
-        with ExitStack() as held:
-            mock = None if asked.detach else _mock(prepared, linger_s(prepared.config), held)
-            provider = _provider(prepared, store, held)
-            sketched = _sketch(prepared)
-            if asked.detach:
-                terms = sketched.outline.coordination
-                mock = _mock(prepared, terms.lease_s + terms.drain_s, held)
-            built, problems = _build(sketched, mock)
+        held = ExitStack()
+        try:
+            planned = _plan(prepared, store, held)
             clock = check_root(store, prepared.run_id)
-            _announce(built, problems, store, view)
-            driven = _conduct(built, store, (clock, provider), (view, interrupts), asked.detach)
-            left = asked.detach and not driven.aborted
-            if left and mock is not None:
-                mock.leave()
+            _announce(planned, store, view)
+            uploaded = upload(store, planned.built)
+            return _carry_out(planned, store, (clock, uploaded), (view, interrupts), held)
+        finally:
+            with interrupts.held_off():
+                held.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """Everything decided, nothing created: what to upload, and the processes that came up meanwhile."""
+
+    prepared: Prepared
+    built: Built
+    provider: Provider
+    mock: EmbeddedMock | None
+    problems: tuple[Problem, ...]
+
+
+def _plan(prepared: Prepared, store: ObjectStore, held: ExitStack) -> Planned:
+    """Plan and preflight of everything but the root, in the order in which it costs the least time."""
+    detach = prepared.asked.detach
+    mock = None if detach else _mock(prepared, linger_s(prepared.config), held)
+    provider = _provider(prepared, store, held)
+    # numpy and pyarrow are imported here, while the first processes come up
+    from orchestrator.launch.making import make, read_data, sketch, streams_per_lane
+
+    sketched = sketch(prepared)
+    if detach:
+        terms = sketched.outline.coordination
+        mock = _mock(prepared, terms.lease_s + terms.drain_s, held)
+    dataset = read_data(sketched)
+    root = sketched.inputs.target_root if mock is None else mock.url()
+    allow_files(streams_per_lane(sketched))
+    endpoint = check_endpoint(prepared.config, root, prepared.headers)
+    built = make(sketched, dataset, root, endpoint.models)
+    return Planned(prepared, built, provider, mock, (*sketched.problems, *endpoint.problems))
+
+
+def _carry_out(
+    planned: Planned,
+    store: ObjectStore,
+    begun: tuple[StoreClock, Uploaded],
+    hands: tuple[View, Interrupts],
+    held: ExitStack,
+) -> Launched:
+    """The run exists: lease, drive, end, report."""
+    run_id, detach = planned.built.plan.run_id, planned.prepared.asked.detach
+    try:
+        driven = _conduct(planned, store, begun, hands, detach)
+        left = detach and not driven.aborted
+        if left and planned.mock is not None:
+            planned.mock.leave()
+        with hands[1].held_off():
+            held.close()  # the model server need not run while the report is made
         if driven.failure is not None:
             raise _not_ready(driven, driven.failure, store)
-        reported = None if left else _report(store, prepared.run_id, driven)
-    return Launched(prepared.run_id, store.uri, reported, problems, driven.aborted and driven.reason == "user")
+        reported = None if left else _report(store, run_id, driven)
+    except Interrupted as error:
+        raise CutShort(
+            f"ended at once: {run_id} is stored, without a report", hint=f"benchctl merge {run_id}"
+        ) from error
+    by_user = driven.aborted and driven.reason == "user"
+    return Launched(run_id, store.uri, reported, planned.problems, by_user)
 
 
 def _mock(prepared: Prepared, linger: float, held: ExitStack) -> EmbeddedMock | None:
@@ -95,53 +157,35 @@ def _provider(prepared: Prepared, store: ObjectStore, held: ExitStack) -> Provid
     return provider
 
 
-def _sketch(prepared: Prepared) -> Sketch:
-    from orchestrator.launch.making import sketch
-
-    return sketch(prepared)
-
-
-def _build(sketched: Sketch, mock: EmbeddedMock | None) -> tuple[Built, tuple[Problem, ...]]:
-    """Preflight of everything but the root, around the slow part: reading the data."""
-    from orchestrator.launch.making import make, read_data, streams_per_lane
-
-    prepared = sketched.prepared
-    dataset = read_data(sketched)
-    root = sketched.inputs.target_root if mock is None else mock.url()
-    allow_files(streams_per_lane(sketched))
-    endpoint = check_endpoint(prepared.config, root, prepared.headers)
-    return make(sketched, dataset, root, endpoint.models), (*sketched.problems, *endpoint.problems)
-
-
-def _announce(built: Built, problems: tuple[Problem, ...], store: ObjectStore, view: View) -> None:
+def _announce(planned: Planned, store: ObjectStore, view: View) -> None:
     from orchestrator.launch.making import headline
 
-    for problem in problems:
+    for problem in planned.problems:
         view.say(line_of(problem))
-    view.say(headline(built, store.uri))
+    view.say(headline(planned.built, store.uri))
 
 
 def _conduct(
-    built: Built,
+    planned: Planned,
     store: ObjectStore,
-    platform: tuple[StoreClock, Provider],
+    begun: tuple[StoreClock, Uploaded],
     hands: tuple[View, Interrupts],
     detach: bool,
 ) -> Driven:
-    """From here on the run exists: upload, then the lease on what was uploaded, then the drive."""
-    clock, provider = platform
-    view, interrupts = hands
-    uploaded = upload(store, built)
+    built, (clock, uploaded), (view, interrupts) = planned.built, begun, hands
     lease = Lease(store.at(""), uploaded.control, uploaded.version, built.plan.coordination.beat_s)
     fleet = Fleet(built.plan, uploaded.control.writer, clock.error_ns, patience_for(built.plan))
-    run = Run(store, built.plan, built.plan_hash)
-    return conduct(run, Crew(fleet, lease, provider, clock), view, interrupts, detach=detach)
+    crew = Crew(fleet, lease, planned.provider, clock)
+    return conduct(Run(store, built.plan, built.plan_hash), crew, view, interrupts, detach=detach)
 
 
 def _report(store: ObjectStore, run_id: str, driven: Driven) -> Reported:
     from orchestrator.launch.ending import merge_and_report
 
-    return merge_and_report(store, run_id, tuple(driven.ends))
+    try:
+        return merge_and_report(store, run_id, tuple(driven.ends))
+    except UsageError as error:  # the load was sent: whatever is in the way now is no matter of usage any more
+        raise ReportFailed(error.message, path=error.path, hint=error.hint, code=error.code) from error
 
 
 def _not_ready(driven: Driven, message: str, store: ObjectStore) -> NotReady:

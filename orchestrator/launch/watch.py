@@ -43,24 +43,26 @@ class Watch:
 
         `go`: also read go objects that are new, for somebody who does not create them.
         """
-        control = decode(Control, self._store.get(keys.CONTROL).body, keys.CONTROL)
-        return News(
-            control,
-            tuple(self._new(keys.READY, Ready)),
-            tuple(self._new(keys.PROGRESS, Progress)),
-            tuple(self._new(keys.RECEIPTS, Receipt)),
-            tuple(self._new(keys.GO, Go)) if go else (),
+        seen = dict(self._seen)
+        news = News(
+            decode(Control, self._store.get(keys.CONTROL).body, keys.CONTROL),
+            tuple(self._new(keys.READY, Ready, seen)),
+            tuple(self._new(keys.PROGRESS, Progress, seen)),
+            tuple(self._new(keys.RECEIPTS, Receipt, seen)),
+            tuple(self._new(keys.GO, Go, seen)) if go else (),
         )
+        self._seen = seen  # only now: what was read before a listing that failed has not been told to anybody
+        return news
 
-    def _new(self, prefix: str, kind: type[T]) -> Iterator[T]:
+    def _new(self, prefix: str, kind: type[T], seen: dict[str, str]) -> Iterator[T]:
         for entry in self._store.list(prefix):
-            if self._seen.get(entry.key) == entry.version:
+            if seen.get(entry.key) == entry.version:
                 continue
             try:
                 body = self._store.get(entry.key).body
             except NotFound:
                 continue
-            self._seen[entry.key] = entry.version
+            seen[entry.key] = entry.version
             try:
                 yield decode(kind, body, entry.key)
             except ContractError:

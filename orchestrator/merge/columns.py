@@ -6,6 +6,7 @@ Rows are written by place, whole columns at a time. A request that two rows clai
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -63,10 +64,10 @@ class Lexicon:
 class Columns:
     """n rows. What nobody writes stays NEVER, UNKNOWN and `lost`."""
 
-    def __init__(self, index: Int64, count_tokens: CountTokens | None = None) -> None:
+    def __init__(self, index: Int64, counter: Callable[[], CountTokens | None]) -> None:
         n = len(index)
         self.index = index
-        self._count_tokens = count_tokens
+        self._counter = cache(counter)
         self.stage = np.zeros(n, np.int32)
         self.shard = np.full(n, UNKNOWN, np.int32)
         self.status = np.full(n, LOST, np.int8)
@@ -126,11 +127,10 @@ class Columns:
         """Where the server gave no usage, the answer's text was kept: count it, if there is a tokenizer."""
         output = self.counts["output_tokens"]
         self.usage[places] = output[places] >= 0
-        if self._count_tokens is None:
-            return
         uncounted = np.flatnonzero((output[places] < 0) & (self.status[places] == OK))
-        if uncounted.size:
-            output[places[uncounted]] = self._count_tokens(texts(rows, "output_text", uncounted))
+        count = self._counter() if uncounted.size else None
+        if count is not None:
+            output[places[uncounted]] = count(texts(rows, "output_text", uncounted))
 
     def write_gaps(self, places: Int64, part: PartTable) -> None:
         """Row i of the part to place i. Negative places are left out; their gaps stay in the pool and are nobody's."""

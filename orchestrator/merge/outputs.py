@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
+from function.contract.errors import UsageError
 from orchestrator.merge.columns import CountTokens
 from orchestrator.metrics.requests import Int32
 
 
-def token_counter(tokenizer: str | None) -> CountTokens | None:
-    """`tokenizer`: a tokenizer.json, a folder that holds one, or a hub's name. None where it is not to be had."""
-    if tokenizer is None:
-        return None
-    from tokenizers import Tokenizer  # needed for this only
+def token_counter(name: str | None) -> CountTokens | None:
+    """`name`: the plan's tokenizer. None where there is none, or none on this machine: then tokens stay unknown.
 
-    path = Path(tokenizer).expanduser()
-    path = path / "tokenizer.json" if path.is_dir() else path
+    The hub is not asked: a run merged a year later must not depend on it.
+    """
+    if name is None:
+        return None
+    from orchestrator.datasets.tokens import open_tokenizer  # a second of imports, for this only
+
     try:
-        loaded = Tokenizer.from_file(str(path)) if path.is_file() else Tokenizer.from_pretrained(tokenizer)
-    except Exception:  # noqa: BLE001 - tokenizers raises bare Exceptions; unknown counts are reported as unknown
+        tokenizer = open_tokenizer(name, network=False)
+    except UsageError:
         return None
 
     def count(texts: list[str]) -> Int32:
-        encoded = loaded.encode_batch_fast(texts, add_special_tokens=False)
-        return np.fromiter((len(one) for one in encoded), np.int32, len(texts))
+        return tokenizer.count(texts).astype(np.int32)
 
     return count

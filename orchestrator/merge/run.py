@@ -51,7 +51,7 @@ def merge_run(
     run = settle(store, sleep) if alone else read_run(store)
     run = seal(store, run, ended)
     phase_ns = _phase_starts(run)
-    built = build_table(store, run, phase_ns, token_counter(run.plan.report.tokenizer))
+    built = build_table(store, run, phase_ns, lambda: token_counter(run.plan.report.tokenizer))
     facts = _facts(run, built, phase_ns)
     return Merged(run.plan, built.requests, summarise(built.requests, facts), facts)
 

@@ -69,7 +69,8 @@ def summarise(requests: Requests, facts: RunFacts) -> Summary:
         [
             *(finding_from(stored) for stored in facts.plan.findings),
             *(finding for stage in stages for finding in stage.findings),
-            *_of_run(requests, facts, views, whole, len(stages)),
+            *_of_run(requests, facts, views),
+            *_of_whole(facts, stages, whole),
         ]
     )
     return Summary(
@@ -120,9 +121,14 @@ def _whole(requests: Requests, stages: Sequence[_Stage]) -> Computed:
     return compute(measured, [stage.view for stage in stages], rates, with_intervals=steady)
 
 
-def _of_run(
-    requests: Requests, facts: RunFacts, views: Sequence[StageView], whole: Computed, stages: int
-) -> Iterator[Finding]:
+def _of_whole(facts: RunFacts, stages: Sequence[_Stage], whole: Computed) -> Iterator[Finding]:
+    """What all stages together lack and none of them has said."""
+    said = any(finding.code == "interval_withheld" for stage in stages for finding in stage.findings)
+    if len(stages) > 1 and not said:
+        yield from withheld(None, whole.sure, headline(facts.plan.report.streaming))
+
+
+def _of_run(requests: Requests, facts: RunFacts, views: Sequence[StageView]) -> Iterator[Finding]:
     planned = {shard.shard: shard.rows if shard.requests is None else shard.requests for shard in facts.plan.shards}
     yield from course(facts, planned, views)
     medians = [view.p50_s for view in views if view.p50_s is not None]
@@ -135,10 +141,6 @@ def _of_run(
             "There is nothing to report. See the ledger for what became of the requests.",
             {"value": 0, "threshold": 1},
         )
-    if stages > 1 and not whole.sure and whole.block.ledger.ok:
-        return
-    if stages > 1:
-        yield from withheld(None, whole.sure, headline(facts.plan.report.streaming))
 
 
 def _all_failed(view: StageView) -> bool:

@@ -12,7 +12,7 @@ counts, a foreign one does not, and the part is reported as damaged.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -61,16 +61,18 @@ class Built:
 
 
 def build_table(
-    store: ObjectStore, run: StoredRun, phase_ns: Sequence[int], count_tokens: CountTokens | None = None
+    store: ObjectStore, run: StoredRun, phase_ns: Sequence[int], counter: Callable[[], CountTokens | None]
 ) -> Built:
-    """`phase_ns[i]`: t0 of phase i since the run's. Every granted shard has its receipt (`seal`) by now.
+    """`phase_ns[i]`: t0 of phase i since the run's. `counter` is asked once, and only where an answer came uncounted.
+
+    Every granted shard has its receipt (`seal`) by now.
 
     Raises ContractError when the plan's own parts cannot be read.
     """
     shards = _shards(store, run, phase_ns)
     reads = _started(store, shards)
     index = _place([shard.planned.index for shard in shards])
-    columns = Columns(index.ordered, count_tokens)
+    columns = Columns(index.ordered, counter)
     models = _models(store, run)
     for shard, own in zip(shards, index.places):
         shard.own = own

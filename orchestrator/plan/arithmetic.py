@@ -46,7 +46,7 @@ def log(x: Float64) -> Float64:
 
 def exp(x: Float64) -> Float64:
     """e to the power of x, for x <= 700; 0 where that underflows."""
-    x = np.maximum(x, -745.0)
+    x = np.maximum(x, -800.0)
     halvings = np.rint(x * (1.0 / math.log(2)))
     rest = (x - halvings * _LN2_HIGH) - halvings * _LN2_LOW
     return np.ldexp(_polynomial(_EXP, rest), halvings.astype(np.int32))

@@ -1,6 +1,6 @@
 """workload_hash: one digest of what will be asked and when, in order of k.
 
-Times, stages, pieces of content-addressed texts, lengths and models go in; lanes, slices, addresses, run ids and how
+Times (users, in a closed loop), stages, pieces of content-addressed texts, lengths and models go in; lanes, slices, addresses, run ids and how
 requests are batched do not: two runs with the same hash replay the same plan, whatever sent it.
 """
 
@@ -55,9 +55,13 @@ class WorkloadDigest:
             self._sessions.update(json.dumps(session).encode() + b"\n")
         self._rows += scheduled_ns.size
 
-    def finish(self, texts: Sequence[str | None], models: Sequence[str]) -> str:
-        """`texts`: sha256 of each, None for those that no request uses. `models`: the names the config asks for."""
-        head = {"version": _VERSION, "rows": self._rows, "texts": list(texts), "models": list(models)}
+    def finish(self, texts: Sequence[str | None], models: Sequence[str], users: Sequence[int | None] = ()) -> str:
+        """`texts`: sha256 of each, None for those that no request uses. `models`: the names the config asks for.
+
+        `users` of each phase: in a closed loop they are what times are in an open one. None there.
+        """
+        head = {"rows": self._rows, "texts": list(texts), "models": list(models), "users": list(users)}
+        head["version"] = _VERSION
         total = hashlib.sha256(json.dumps(head, sort_keys=True).encode())
         for name in _COLUMNS:
             total.update(self._columns[name].digest())

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from function.contract import codec
+from function.contract.plan import StagePlan
 from function.contract.spec import ShardSpec, StageWindow
 from orchestrator.config.root import Config
+from orchestrator.plan.exact import fraction, whole_ns
 from orchestrator.plan.fanout import progress_s, ready_wait_s
 from orchestrator.plan.inputs import PlanInputs
 from orchestrator.plan.outline import Outline
@@ -22,14 +24,7 @@ class Specs:
         self._terms = outlined.coordination
         self._cap = config.load.max_concurrency
         self._target = target(config, inputs.target_root, inputs.secret_refs, inputs.allowed)
-        self._windows = {
-            stage.index: StageWindow(
-                stage.index,
-                round(stage.start_s * 1e9),
-                None if stage.duration_s is None else round((stage.start_s + stage.duration_s) * 1e9),
-            )
-            for stage in outlined.stages
-        }
+        self._windows = {stage.index: _window(stage) for stage in outlined.stages}
 
     def encode(self, part: Part, plan_hash: str) -> bytes:
         return codec.encode(self._spec(part, plan_hash))
@@ -69,6 +64,12 @@ class Specs:
             flush_s=terms.flush_s,
             progress_s=progress_s(terms, inputs.provider),
         )
+
+
+def _window(stage: StagePlan) -> StageWindow:
+    start_s = fraction(stage.start_s)
+    end_s = None if stage.duration_s is None else start_s + fraction(stage.duration_s)
+    return StageWindow(stage.index, whole_ns(start_s), None if end_s is None else whole_ns(end_s))
 
 
 def _index_limit(phase: Phase, slice_: int) -> int | None:

@@ -55,7 +55,8 @@ def make(schedule: Schedule, lanes: int, dataset: Dataset, model_names: Sequence
         maker = _Maker(dataset, pool)
         parts = [part for phase in schedule.phases for part in maker.phase(phase, lanes_of(phase, lanes))]
     refs = maker.table.refs
-    workload_hash = maker.digest.finish([None if ref is None else ref.sha256 for ref in refs], model_names)
+    used = [None if ref is None else ref.sha256 for ref in refs]
+    workload_hash = maker.digest.finish(used, model_names, [phase.users for phase in schedule.phases])
     texts = {ref.sha256: bytes(text) for ref, text in zip(refs, dataset.texts) if ref is not None}
     return Workload(parts, texts, workload_hash)
 

@@ -1,15 +1,211 @@
-"""The report on the console: verdict and findings first, then what was measured."""
+"""The report on the console: verdict and findings first, then the ledger, then what was measured. Milliseconds here.
+
+Plain text and tables that survive a log file: without a terminal rich leaves out colours, and no line relies on one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
 
-from orchestrator.merge.summary import Summary
+from orchestrator.merge.summary import Block, Summary
+from orchestrator.metrics.dist import Dist
+from orchestrator.metrics.finding import Finding
+from orchestrator.metrics.latency import CONTENT, E2E, E2E_FROM_SCHEDULED, ITL, NTPOT, TPOT, TTFT, TTFT_FROM_SCHEDULED
+from orchestrator.metrics.ledger import Ledger
+
+STYLES = {"VALID": "bold green", "DEGRADED": "bold yellow", "INVALID": "bold red"}
+WORDS = {
+    "VALID": "the numbers can be used",
+    "DEGRADED": "the numbers stand, with what is listed here",
+    "INVALID": "do not use the numbers",
+}
+PARTS = ("planned", "ok", "failed", "timed_out", "missed", "aborted", "lost")
+SHOWN = (50.0, 90.0, 95.0, 99.0)
+PAIRS = (("TTFT", TTFT, TTFT_FROM_SCHEDULED), ("request latency", E2E, E2E_FROM_SCHEDULED))
+SINGLES = (("ITL", ITL), ("TPOT", TPOT), ("NTPOT", NTPOT), ("first content token", CONTENT))
+MOST_STAGES, MOST_ERRORS, MOST_INFO = 40, 8, 6
 
 
 def render(summary: Summary, paths: Sequence[Path] = ()) -> RenderableType:
     """What launch, merge, report and attach print for people (`Outcome.human`)."""
-    raise NotImplementedError
+    return Group(*_parts(summary, paths))
+
+
+def _parts(summary: Summary, paths: Sequence[Path]) -> Iterator[RenderableType]:
+    yield Text.assemble((summary.verdict, STYLES[summary.verdict]), f"  run {summary.run_id}: {WORDS[summary.verdict]}")
+    yield from _findings(summary.findings)
+    yield Text(_headline(summary))
+    yield _ledger(summary)
+    yield _latency(summary.run)
+    yield from (Text(line) for line in _load(summary.run))
+    yield from _errors(summary.run)
+    yield from (Text(str(path), overflow="fold") for path in _ranked(paths))
+
+
+def _findings(findings: Sequence[Finding]) -> Iterator[RenderableType]:
+    """Grave ones in full; what is only worth knowing as one line by code."""
+    for finding in findings:
+        if finding.severity == "info":
+            continue
+        style = STYLES["INVALID" if finding.severity == "invalid" else "DEGRADED"]
+        yield Padding(
+            Text.assemble((f"{finding.severity}  {finding.code}", style), f"  {finding.message}"), (0, 0, 0, 2)
+        )
+        yield Padding(Text(finding.advice, style="dim"), (0, 0, 0, 4))
+    info = [finding for finding in findings if finding.severity == "info"]
+    counts = Counter(finding.code for finding in info)
+    for code in list(counts)[:MOST_INFO]:
+        first = next(finding for finding in info if finding.code == code)
+        more = f" (and {counts[code] - 1} more of these)" if counts[code] > 1 else ""
+        yield Padding(Text.assemble(("info", "dim"), f"  {code}  {first.message}{more}"), (0, 0, 0, 2))
+    if len(counts) > MOST_INFO:
+        yield Padding(Text(f"and {', '.join(list(counts)[MOST_INFO:])}: see the report", style="dim"), (0, 0, 0, 2))
+
+
+def _headline(summary: Summary) -> str:
+    ledger = summary.ledger
+    bad = ledger.failed + ledger.timed_out
+    if not ledger.planned:
+        return "nothing was planned"
+    said = [f"{_percent(bad / ledger.planned)} failed ({bad:,} of {ledger.planned:,} planned)"] if bad else []
+    for name, words in (("missed", "not sent"), ("aborted", "aborted"), ("lost", "lost")):
+        count = getattr(ledger, name)
+        if count:
+            said.append(f"{_percent(count / ledger.planned)} {words} ({count:,})")
+    return "; ".join(said) if said else f"all {ledger.planned:,} planned requests succeeded"
+
+
+def _ledger(summary: Summary) -> Table:
+    """By stage, the whole last."""
+    table = Table("stage", "load", box=None, pad_edge=False)
+    for part in PARTS:
+        table.add_column(part.replace("_", " "), justify="right")
+    for stage in summary.stages[:MOST_STAGES]:
+        label = f"{stage.label}{' (warm-up)' if stage.warmup else ''}"
+        table.add_row(str(stage.index), escape(label), *_counts(stage.block.ledger))
+    if len(summary.stages) > MOST_STAGES:
+        table.add_row("...", f"{len(summary.stages) - MOST_STAGES} more")
+    if len(summary.stages) != 1:
+        table.add_row("all", "", *_counts(summary.ledger))
+    return table
+
+
+def _counts(ledger: Ledger) -> list[str]:
+    return [f"{getattr(ledger, part):,}" for part in PARTS]
+
+
+def _latency(block: Block) -> Table:
+    """From sent and from scheduled side by side; a published interval as +-."""
+    table = Table("latency, ms", box=None, pad_edge=False)
+    for p in SHOWN:
+        table.add_column(f"p{p:g} sent", justify="right")
+        table.add_column("scheduled", justify="right", style="dim")
+    for name, sent, scheduled in PAIRS:
+        if block.latency[sent].count:
+            cells = [_at(block.latency[key], p, block.interval_grade) for p in SHOWN for key in (sent, scheduled)]
+            table.add_row(name, *cells)
+    for name, key in SINGLES:
+        if block.latency[key].count and not _same(block, key):
+            table.add_row(
+                name, *(cell for p in SHOWN for cell in (_at(block.latency[key], p, block.interval_grade), ""))
+            )
+    if block.ledger.ok != block.ledger.planned:
+        name, sent, scheduled = PAIRS[0] if block.latency[TTFT].count else PAIRS[1]
+        pairs = zip(block.adjusted[sent].values, block.adjusted[scheduled].values)
+        table.add_row(f"{name} of all planned", *(_or_infinite(value) for pair in pairs for value in pair))
+    return table
+
+
+def _same(block: Block, key: str) -> bool:
+    """The first content token is worth a line only where something else came before it."""
+    return key == CONTENT and block.latency[CONTENT].values == block.latency[TTFT].values
+
+
+def _at(dist: Dist, percentile: float, grade: str | None) -> str:
+    value = dist.at(percentile)
+    if value is None:
+        return "-"
+    interval = dist.interval(percentile) if percentile != 95.0 else None
+    if interval is None or value <= 0:
+        return _ms(value)
+    half = (interval[1] - interval[0]) / 2 / value
+    return f"{_ms(value)} ±{'>=' if grade == 'fair' else ''}{_percent(half)}"
+
+
+def _load(block: Block) -> Iterator[str]:
+    rates, work, tokens = block.load.rates, block.throughput, block.tokens
+    yield (
+        f"per second: offered {_rate(rates.offered)}, achieved {_rate(rates.achieved)}, answered {_rate(rates.answered)}; "
+        f"tokens: output {_rate(work.output_tokens_per_sec)}, input {_rate(work.input_tokens_per_sec)}"
+        + (f" (counted by {tokens.source})" if tokens.source else " (nobody counted them)")
+    )
+    delay = block.load.schedule_delay
+    if delay.count:
+        yield f"schedule delay: p50 {_ms(delay.at(50.0))} ms, p99 {_ms(delay.at(99.0))} ms, max {_ms(delay.max)} ms"
+    if block.goodput is not None:
+        limits = ", ".join(f"{name} <= {limit:g} s" for name, limit in block.goodput.constraints.items())
+        share = block.goodput.share_of_planned
+        yield (
+            f"goodput ({limits}): {'-' if share is None else _percent(share)} of planned, "
+            f"{_rate(block.goodput.per_sec)} per second"
+        )
+
+
+def _errors(block: Block) -> Iterator[RenderableType]:
+    if not block.errors:
+        return
+    table = Table("errors", "http", "count", "for example", box=None, pad_edge=False)
+    for error in block.errors[:MOST_ERRORS]:
+        status = "" if error.http_status is None else str(error.http_status)
+        table.add_row(error.error_kind, status, f"{error.count:,}", escape(_short(error.sample or "")))
+    if len(block.errors) > MOST_ERRORS:
+        table.add_row("...", "", f"{sum(error.count for error in block.errors[MOST_ERRORS:]):,}", "")
+    yield table
+
+
+def _ranked(paths: Sequence[Path]) -> list[Path]:
+    """The page first, then what scripts read."""
+    return sorted(paths, key=lambda path: (path.suffix != ".html", path.suffix != ".parquet"))
+
+
+def _ms(seconds: float | None) -> str:
+    """Four digits that mean something, never in powers of ten."""
+    if seconds is None:
+        return "-"
+    ms = seconds * 1e3
+    if ms >= 1000:
+        return f"{ms:,.0f}"
+    return f"{ms:.1f}" if ms >= 100 else f"{ms:.2f}" if ms >= 1 else f"{ms:.3f}"
+
+
+def _rate(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
+
+
+def _percent(share: float) -> str:
+    """Nothing that exists is shown as nothing, and nothing short of all as all."""
+    percent = 100 * share
+    if 0 < percent < 0.1:
+        return "<0.1 %"
+    if 99.9 < percent < 100:
+        return ">99.9 %"
+    return f"{percent:.0f} %" if percent >= 10 or percent == 0 else f"{percent:.1f} %"
+
+
+def _or_infinite(seconds: float | None) -> str:
+    return "infinite" if seconds is None else _ms(seconds)
+
+
+def _short(text: str, most: int = 80) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= most else line[: most - 3] + "..."

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.harness import REPOSITORY, Ended, assert_all_balance, config, launch
-from tests.emulators.llama import Counted, RunningLlama
+from tests.emulators.llama import MODEL, Counted, RunningLlama
 from tests.emulators.plain_client import PlainClient
 
 DATA = REPOSITORY / "configs" / "data"
@@ -87,7 +87,7 @@ def assert_server_agrees(run: Measured, requests: int) -> None:
     assert (ledger["planned"], ledger["ok"]) == (requests, requests), run.summary["errors"]
     assert_all_balance(run.summary)
     assert rows["status"] == ["ok"] * requests
-    assert set(rows["model"]) == {"tiny.gguf"}
+    assert set(rows["model"]) == {MODEL}
     assert sum(rows["output_tokens"]) == run.counted.predicted
     assert sum(rows["cached_tokens"]) == run.counted.cached
     assert sum(rows["prompt_tokens"]) == run.counted.prompt + run.counted.cached

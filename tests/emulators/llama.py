@@ -24,6 +24,7 @@ from typing import IO
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 60.0
 IMPORTED = "imported"
+MODEL = "tiny"
 # Four requests at once; each has the model's whole context.
 SLOTS = 4
 
@@ -143,6 +144,7 @@ def serve() -> None:
         return
     print(IMPORTED, flush=True)
     settings = xllamacpp.CommonParams()
+    settings.model_alias = {MODEL}
     settings.hostnames = ["127.0.0.1"]
     settings.port = 0
     settings.n_parallel = SLOTS

@@ -59,7 +59,12 @@ class Mutant(Gate):
         super().__init__(SHARD, attempt, 2 * lease * SECOND // halves, clock)
 
     def heard(self, asked_ns: int, control: Control) -> None:
+        until_ns = self._until_ns
+        if "LATCH" in self._off:
+            self._until_ns = max(until_ns, self._clock.now_ns() + 1)  # as if there had been no lapse
         super().heard(asked_ns, control)
+        if "LATCH" in self._off and self._until_ns == self._clock.now_ns() + 1:
+            self._until_ns = until_ns  # no newer beat
         if "MOVED" in self._off:
             self._moved = True
         if "BEAT" in self._off:

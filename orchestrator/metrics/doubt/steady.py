@@ -62,13 +62,14 @@ def _saturated(view: StageView) -> Iterator[Finding]:
     backlog = backlog_of(view.requests, view.window) if view.kind == "open" else None
     if backlog is None:
         return
-    limit = max(SATURATED_SHARE * backlog.sent, SATURATED_SIGMAS * sqrt(backlog.expected))
+    # Below one expected, counts are too coarse for a root: two at once would do.
+    limit = max(SATURATED_SHARE * backlog.sent, SATURATED_SIGMAS * sqrt(max(1.0, backlog.expected)))
     if backlog.excess > limit:
         yield Finding(
             "saturated",
             "degraded",
-            f"stage {view.index}: {backlog.in_flight:,} requests were in flight at the end, {backlog.expected:.0f} keep "
-            "pace with the load: the queue was growing",
+            f"stage {view.index}: {backlog.in_flight:,} requests were in flight at the end, {backlog.expected:.0f} "
+            "keep pace with the load: the queue was growing",
             "Percentiles of a growing queue depend on how long one waits. Lower the rate to find what is sustained.",
             {
                 "value": backlog.excess,

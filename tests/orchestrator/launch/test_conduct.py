@@ -16,7 +16,6 @@ from function.contract.errors import StoreError
 from function.contract.observed import Observed
 from function.contract.plan import Plan
 from function.store.memory import MemoryStore
-from function.store.port import Entry
 from orchestrator.launch.abort import put_abort
 from orchestrator.launch.clock import boot_ns, store_clock
 from orchestrator.launch.conduct import Crew, conduct
@@ -71,7 +70,9 @@ def test_a_run_of_two_slices_and_two_phases_from_wait_to_done() -> None:
     stage = Stage(quick_plan(2, (2, 1)))
     driven = stage.conduct()
     assert (driven.aborted, driven.failure, driven.overdue) == (False, None, ())
-    assert sorted(stage.provider.invoked) == [(shard.shard, 0) for shard in sorted(stage.plan.shards, key=lambda s: s.shard)]
+    assert sorted(stage.provider.invoked) == [
+        (shard.shard, 0) for shard in sorted(stage.plan.shards, key=lambda s: s.shard)
+    ]
     assert set(driven.ends) == {f"{shard.shard}.0" for shard in stage.plan.shards}
     assert stage.control().state == "done"
     assert stage.control().granted == ("0-0", "0-1", "1-0")
@@ -126,7 +127,9 @@ def test_an_interrupt_aborts_and_waits_for_the_workers() -> None:
 
 
 def test_a_frozen_worker_is_waited_for_only_so_long_and_killed() -> None:
-    stage = Stage(quick_plan(2, slice_s=30.0), make=lambda s, p: FakeProvider(s, p, hangs=lambda shard: shard == "0-0-0"))
+    stage = Stage(
+        quick_plan(2, slice_s=30.0), make=lambda s, p: FakeProvider(s, p, hangs=lambda shard: shard == "0-0-0")
+    )
     after(0.3, lambda: put_abort(stage.store, "user"))
     driven = stage.conduct()
     assert driven.overdue == ("0-0-0",)
@@ -200,16 +203,12 @@ class Blinking(MemoryStore):
 
     def list(self, prefix: str = "", *, shallow: bool = False):  # type: ignore[no-untyped-def]
         self.looks += 1
-        if self.looks % 3 == 0:
+        if self.looks % 4 == 0:
             raise StoreError("try again")
         return super().list(prefix, shallow=shallow)
-
-    def at(self, folder: str) -> MemoryStore:
-        return super().at(folder)
 
 
 def test_a_store_that_fails_now_and_then_is_asked_again() -> None:
     stage = Stage(quick_plan(2), store=Blinking())
     driven = stage.conduct()
     assert (driven.failure, driven.overdue) == (None, ())
-    assert isinstance(next(MemoryStore.list(stage.store, keys.RECEIPTS)), Entry)

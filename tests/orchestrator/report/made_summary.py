@@ -1,6 +1,6 @@
-"""Made-up runs for the report's tests: requests drawn from a seed, and the summary that goes with them.
+"""Made-up runs for the report's tests: requests drawn from a seed, and the summary that the product makes of them.
 
-Numbers are computed by the product's own metrics from the drawn requests, so that a page's charts and tables agree.
+`Stage` bends a stage; `made` adds findings of its own to those that the product found.
 """
 
 from __future__ import annotations
@@ -11,15 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from function.contract.record import STATUSES
-from orchestrator.metrics.adjusted import adjusted_of
-from orchestrator.metrics.arrivals import arrivals_of
-from orchestrator.metrics.dist import SECONDS, describe, dist_of
-from orchestrator.metrics.finding import Finding, Scope, verdict_of
-from orchestrator.metrics.goodput import goodput_of
-from orchestrator.metrics.intervals import batch_of, sureness
-from orchestrator.metrics.latency import KEYS, measure
-from orchestrator.metrics.ledger import ledger_of
+from function.contract.plan import (
+    Coordination,
+    Cost,
+    PhasePlan,
+    Plan,
+    ReportSettings,
+    ShardPlan,
+    SlicePlan,
+    StagePlan,
+)
+from function.contract.receipt import Counts, Health, Receipt
+from orchestrator.merge.summarise import summarise
+from orchestrator.metrics.facts import RunFacts, ShardFacts
+from orchestrator.metrics.finding import Finding, Scope, ranked, verdict_of
 from orchestrator.metrics.requests import (
     ABORTED,
     FAILED,
@@ -33,9 +38,8 @@ from orchestrator.metrics.requests import (
     Requests,
     TokenTimes,
 )
-from orchestrator.metrics.throughput import work_of
-from orchestrator.metrics.window import Window, counts_of
 
+T0 = 1_790_000_000_000_000_000
 KINDS = ("http_429", "http_500", "connection_lost", "total_timeout", "late", "user", "no_record")
 SAMPLES = (
     '{"error":{"message":"Rate limit reached","type":"requests","code":"rate_limit_exceeded"}}',
@@ -62,6 +66,7 @@ class Stage:
     missing: float = 0.0
     aborting: float = 0.0
     losing: float = 0.0
+    warmup: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,17 +86,15 @@ def made(
     findings: Sequence[Finding] = (),
     seed: int = 7,
     late_ms: float = 0.15,
-    aborted: bool = False,
+    stopped_s: float | None = None,
     **more: Any,
 ) -> Made:
-    """`more`: summary keys laid over what was computed."""
+    """`findings` are added to the product's own, `more` lays keys over summary.json's. `stopped_s`: aborted then."""
     requests = requests_of(stages, lanes, slices, streaming, tokens, seed, late_ms)
-    windows, at = [], 0.0
-    for stage in stages:
-        windows.append(Window(round(at * 1e9), round((at + stage.seconds) * 1e9)))
-        at += stage.seconds
-    summary = summary_of(requests, windows, streaming, goodput, findings, aborted)
-    return Made({**summary, **more}, requests)
+    summary = summarise(requests, facts_of(stages, requests, streaming, goodput, stopped_s))
+    found = ranked([*summary.findings, *findings])
+    whole = replace(summary, findings=found, verdict=verdict_of(found))
+    return Made({**whole.as_dict(), **more}, requests)
 
 
 def requests_of(
@@ -168,7 +171,13 @@ def _shards(due: Any, seconds: float, lanes: int, slices: int) -> tuple[tuple[st
 def _outcomes(stages: Sequence[Stage], stage_of: Any, rng: np.random.Generator) -> tuple[Any, Any]:
     status = np.zeros(len(stage_of), np.int8)
     kind = np.full(len(stage_of), UNKNOWN, np.int32)
-    words = (("failing", FAILED), ("timing_out", TIMED_OUT), ("missing", MISSED), ("aborting", ABORTED), ("losing", LOST))
+    words = (
+        ("failing", FAILED),
+        ("timing_out", TIMED_OUT),
+        ("missing", MISSED),
+        ("aborting", ABORTED),
+        ("losing", LOST),
+    )
     first_kind = {FAILED: 0, TIMED_OUT: 3, MISSED: 4, ABORTED: 5, LOST: 6}
     for index, stage in enumerate(stages):
         rows = rng.permutation(np.flatnonzero(stage_of == index))
@@ -203,141 +212,73 @@ def _with_ends(requests: Requests, streaming: bool) -> Requests:
     return replace(requests, http_status=http, tokens=replace(requests.tokens, count=count), **columns)
 
 
-def summary_of(
+def facts_of(
+    stages: Sequence[Stage],
     requests: Requests,
-    windows: Sequence[Window],
     streaming: bool = True,
     goodput: Mapping[str, float] | None = None,
-    findings: Sequence[Finding] = (),
-    aborted: bool = False,
-) -> dict[str, Any]:
-    whole = _part(requests, [(requests.of_stage(i), window) for i, window in enumerate(windows)], streaming, goodput)
-    stages = []
-    for index, window in enumerate(windows):
-        rows = requests.of_stage(index)
-        stages.append({"index": index, **_part(rows, [(rows, window)], streaming, goodput)})
-    return {
-        "schema_version": 1,
-        "run_id": "made-run",
-        "provider": "local",
-        "aborted": aborted,
-        "verdict": verdict_of(findings),
-        "findings": [finding.as_dict() for finding in findings],
-        **whole,
-        "shards": [_shard(requests, number) for number in range(len(requests.shard_ids))],
-        "client": {"lanes": _lanes(requests)},
-        "cost": {"estimate_usd": 0.0, "actual_usd": None},
-        "stages": stages,
-        "server_metrics": None,
-    }
+    stopped_s: float | None = None,
+) -> RunFacts:
+    plans, at = [], 0.0
+    for index, stage in enumerate(stages):
+        count = int((requests.stage == index).sum())
+        label = f"{stage.rate:g}/s"
+        plans.append(StagePlan(index, 0, "poisson", label, at, stage.seconds, count, stage.rate, warmup=stage.warmup))
+        at += stage.seconds
+    settings = ReportSettings(goodput=dict(goodput or {}), streaming=streaming)
+    shards = tuple(_shard(requests, number) for number in range(len(requests.shard_ids)))
+    return RunFacts(
+        plan=_plan(tuple(plans), requests, settings),
+        shards=shards,
+        t0_unix_ns=T0,
+        phase_ns=(0,),
+        aborted=stopped_s is not None,
+        reason=None if stopped_s is None else "user",
+        stopped_ns=None if stopped_s is None else round(stopped_s * 1e9),
+    )
 
 
-def _part(
-    requests: Requests, stages: Sequence[tuple[Requests, Window]], streaming: bool, goodput: Mapping[str, float] | None
-) -> dict[str, Any]:
-    latency, adjusted = {}, {}
-    ledger = ledger_of(requests.status)
-    batch = np.zeros(len(requests), np.int64)
-    for place, (_, window) in enumerate(stages):
-        mine = window.holds(requests.scheduled_ns)
-        batch[mine] = place * 20 + batch_of(requests.scheduled_ns[mine], window)
-    for key in KEYS:
-        found = measure(key, requests, requests.ok, streaming)
-        ordered = np.sort(found.values)
-        latency[key] = describe(ordered, SECONDS, sureness(ordered, found, batch, SECONDS).ci95).as_dict()
-        adjusted[key] = adjusted_of(ordered, max(1, ledger.ok), ledger.planned - ledger.ok, SECONDS).as_dict()
-    rates = [counts_of(rows, window) for rows, window in stages]
-    works = [work_of(rows, window) for rows, window in stages]
-    goods = [goodput_of(rows, window, goodput, streaming) for rows, window in stages] if goodput else []
-    delay = (requests.sent_ns - requests.scheduled_ns)[requests.sent]
-    ok = requests.where(requests.ok)
-    return {
-        "ledger": ledger.as_dict(),
-        "load": {
-            **_rates(rates),
-            "schedule_delay": dist_of(delay, SECONDS).as_dict(),
-            "arrivals": arrivals_of(requests.sent_ns[requests.sent]).as_dict(),
-        },
-        "latency": latency,
-        "adjusted": adjusted,
-        "throughput": _total(works).throughput.as_dict() if works else dict.fromkeys(_THROUGHPUT),
-        "tokens": {
-            "prompt": dist_of(ok.prompt_counts).as_dict(),
-            "output": dist_of(ok.output_tokens).as_dict(),
-            "source": "usage",
-            "events": int(ok.tokens.count.sum()),
-        },
-        "goodput": _total(goods).as_dict() if goods else None,
-        "errors": _errors(requests),
-    }
+def _plan(stages: tuple[StagePlan, ...], requests: Requests, settings: ReportSettings) -> Plan:
+    return Plan(
+        run_id="made-run",
+        provider="local",
+        created_unix_ns=T0,
+        benchctl_version="0",
+        code_version="0",
+        seed=7,
+        load={"type": "poisson"},
+        target={"root": "http://127.0.0.1:8000", "api": "chat", "model": "made", "server": "vllm"},
+        stages=stages,
+        phases=(PhasePlan(0, "open", tuple(stage.index for stage in stages), (SlicePlan(0, 0, None),)),),
+        shards=tuple(
+            ShardPlan(shard, int((requests.shard == i).sum()), 0, "", 0) for i, shard in enumerate(requests.shard_ids)
+        ),
+        requests=len(requests),
+        workload_hash="0",
+        coordination=Coordination(1, None, 3, 1, 60, 0.3, 30, 5, 0.2, 1, 5, 120, 5),
+        report=settings,
+        cost=Cost(0.0),
+        data={"type": "mock"},
+    )
 
 
-_THROUGHPUT = ("requests_per_sec", "input_tokens_per_sec", "output_tokens_per_sec", "total_tokens_per_sec")
-
-
-def _rates(counts: Sequence[Any]) -> dict[str, float | None]:
-    if not counts:
-        return {"offered": None, "achieved": None, "answered": None}
-    rates = _total(counts).rates
-    return {"offered": rates.offered, "achieved": rates.achieved, "answered": rates.answered}
-
-
-def _total(parts: Sequence[Any]) -> Any:
-    total = parts[0]
-    for part in parts[1:]:
-        total = total + part
-    return total
-
-
-def _errors(requests: Requests) -> list[dict[str, Any]]:
-    codes = requests.error_kind.codes
-    found = []
-    for code, word in enumerate(requests.error_kind.words):
-        rows = np.flatnonzero(codes == code)
-        if rows.size:
-            http = int(requests.http_status[rows[0]])
-            message = requests.error_message.words[int(requests.error_message.codes[rows[0]])]
-            found.append(
-                {
-                    "error_kind": word,
-                    "http_status": http if http >= 0 else None,
-                    "count": int(rows.size),
-                    "sample": message,
-                }
-            )
-    return sorted(found, key=lambda error: -error["count"])
-
-
-def _shard(requests: Requests, number: int) -> dict[str, Any]:
-    rows = requests.where(requests.shard == number)
-    _, lane, part = (int(text) for text in requests.shard_ids[number].split("-"))
-    return {
-        "shard": requests.shard_ids[number],
-        "attempt": 0,
-        "lane": lane,
-        "slice": part,
-        "state": "partial" if (rows.status == LOST).any() else "complete",
-        "ledger": ledger_of(rows.status).as_dict(),
-    }
-
-
-def _lanes(requests: Requests) -> list[dict[str, Any]]:
-    rng = np.random.default_rng(3)
-    lanes = []
-    for lane in np.unique(requests.lane) if len(requests) else []:
-        mine = (requests.lane == lane) & requests.sent
-        late = (requests.sent_ns - requests.scheduled_ns)[mine]
-        lanes.append(
-            {
-                "lane": int(lane),
-                "cpu_p95": float(rng.uniform(0.03, 0.3)),
-                "loop_lag_p99_s": float(rng.uniform(0.0004, 0.0016)),
-                "schedule_delay_p99_s": float(np.quantile(late, 0.99)) / 1e9 if late.size else None,
-                "clock_error_s": float(rng.uniform(0.0001, 0.002)),
-                "cold_start_s": float(rng.uniform(0.2, 0.6)),
-            }
-        )
-    return lanes
+def _shard(requests: Requests, number: int) -> ShardFacts:
+    rng = np.random.default_rng(number)
+    shard = requests.shard_ids[number]
+    health = Health(
+        cpu_p95=float(rng.uniform(0.03, 0.3)),
+        loop_lag_p50_ns=60_000,
+        loop_lag_p99_ns=int(rng.uniform(4e5, 1.6e6)),
+        loop_lag_max_ns=3_000_000,
+        suspended_ns=0,
+        cold_start_ns=int(rng.uniform(2e8, 6e8)),
+        rss_max_bytes=80_000_000,
+    )
+    receipt = Receipt(
+        shard, 0, "", "complete", (), 0, Counts(), None, None, int(rng.uniform(1e5, 2e6)), 3_000_000, health, T0
+    )
+    lost = bool((requests.status[requests.shard == number] == LOST).any())
+    return ShardFacts(shard, 0, "partial" if lost else "complete", receipt)
 
 
 LATE = Finding(
@@ -379,4 +320,3 @@ WITHHELD = Finding(
     },
     Scope(stage=0),
 )
-STATUS_WORDS = STATUSES

@@ -1,0 +1,74 @@
+"""Finding a run: by id below a root, or by its folder, wherever that was moved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from function.contract import keys
+from function.contract.codec import encode
+from function.contract.errors import UsageError
+from function.store.local import LocalStore
+from function.store.memory import MemoryStore
+from orchestrator.launch.locate import check_run_id, find_run, local_folder, log_folder, run_ids
+from tests.orchestrator.launch.world import make_plan
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    store = LocalStore(tmp_path)
+    for run_id in ("b", "a"):
+        store.put(f"{keys.RUNS}{run_id}/{keys.PLAN}", encode(make_plan()))
+    store.put(f"{keys.RUNS}no-plan/{keys.CONTROL}", b"{}")
+    store.put(f"{keys.RUNS}stray", b"")
+    return tmp_path
+
+
+def test_by_id_by_path_and_by_uri(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = root / "runs" / "a"
+    moved = root / "elsewhere"
+    for word, where in (
+        ("a", str(root)),
+        (str(folder), "/nowhere"),
+        (folder.as_uri(), "/nowhere"),
+    ):
+        found = find_run(word, where)
+        assert (found.run_id, local_folder(found.store)) == ("r", folder)
+    folder.rename(moved)
+    monkeypatch.chdir(root)
+    assert find_run("elsewhere", "/nowhere").plan == make_plan()
+
+
+@pytest.mark.parametrize("word", ["c", "no-plan", "/nowhere/at/all", "stray", "", "a/b"])
+def test_what_is_no_run_is_named(root: Path, word: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        find_run(word, str(root))
+    assert (refused.value.code, refused.value.path) == ("run_not_found", "RUN")
+    assert repr(word) in refused.value.message
+
+
+def test_runs_are_folders_with_a_plan(root: Path) -> None:
+    assert list(run_ids(LocalStore(root))) == ["a", "b"]
+    assert list(run_ids(MemoryStore())) == []
+
+
+@pytest.mark.parametrize("run_id", ["a", "20261125-103000-ab12", "x" * 48, "9.b_c-d"])
+def test_run_ids_that_can_be(run_id: str) -> None:
+    assert check_run_id(run_id) == run_id
+
+
+@pytest.mark.parametrize("run_id", ["", "-a", ".a", "a/b", "x" * 49, "ä", "a b", "a\n"])
+def test_run_ids_that_cannot_be(run_id: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        check_run_id(run_id)
+    assert (refused.value.code, refused.value.path) == ("run_id", "--run-id")
+
+
+def test_logs_lie_beside_the_run_or_below_the_working_folder(tmp_path: Path) -> None:
+    class Bucket(MemoryStore):
+        uri = "s3://bucket/runs/r"  # type: ignore[assignment]
+
+    assert log_folder(LocalStore(tmp_path), "r") == tmp_path / "logs"
+    assert log_folder(Bucket(), "r") == Path("runs/r/logs")
+    assert local_folder(Bucket()) is None

@@ -1,0 +1,108 @@
+"""From a command line to a plan: everything that cannot run is refused here, with all of it said at once."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from function.contract.errors import UsageError
+from orchestrator.config.invalid import ConfigInvalid
+from orchestrator.launch.locate import RUN_ID
+from orchestrator.launch.making import headline, make, read_data, sketch, streams_per_lane
+from orchestrator.launch.prepare import Asked, Prepared, likely_lanes, linger_s, new_run_id, prepare
+
+
+def written(folder: Path, **sections: Any) -> str:
+    tree = {
+        "server": {"type": "vllm", "base_url": "http://127.0.0.1:9/v1/", "model_name": "m"},
+        "data": {"type": "mock"},
+        "load": {"type": "constant", "base_seed": 3, "stages": [{"rate": 10, "duration": 2}]},
+        **sections,
+    }
+    path = folder / "c.yaml"
+    path.write_text(json.dumps(tree))
+    return str(path)
+
+
+def prepared(folder: Path, asked: dict[str, Any] | None = None, **sections: Any) -> Prepared:
+    return prepare(Asked(written(folder, **sections), **(asked or {})), {"KEY": "k"})
+
+
+def test_a_sound_config_is_ready_to_be_planned(tmp_path: Path) -> None:
+    ready = prepared(tmp_path, {"run_id": "mine", "assignments": ("load.stages.0.rate=20",)})
+    assert ready.run_id == "mine"
+    assert ready.config.load.stages[0].rate == 20
+    assert [problem.severity for problem in ready.problems] == ["warning"] * len(ready.problems)
+
+
+def test_everything_refused_is_said_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ConfigInvalid) as refused:
+        prepared(
+            tmp_path,
+            server={"type": "vllm", "base_url": "http://h", "api_key": {"env": "UNSET"}},
+            metrics={"type": "prometheus", "prometheus": {"url": "http://p", "scrape_interval": 1}},
+            fanout={"regions": ["x"]},
+        )
+    assert {problem.path for problem in refused.value.problems} >= {"server.api_key", "metrics.type", "fanout.regions"}
+    assert refused.value.exit_code == 2
+
+
+def test_run_ids_made_here_are_run_ids_and_differ() -> None:
+    made = {new_run_id() for _ in range(20)}
+    assert len(made) > 15
+    assert all(RUN_ID.fullmatch(one) and re.fullmatch(r"\d{8}-\d{6}-[0-9a-f]{4}", one) for one in made)
+
+
+def test_a_bad_run_id_is_refused_before_the_config_is_read(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as refused:
+        prepare(Asked(str(tmp_path / "nowhere.yaml"), run_id="../x"))
+    assert refused.value.code == "run_id"
+
+
+def test_a_sketch_counts_without_an_endpoint(tmp_path: Path) -> None:
+    drawn = sketch(prepared(tmp_path, fanout={"lanes": 2}))
+    assert (drawn.outline.requests, drawn.outline.lanes) == (20, 2)
+    assert drawn.inputs.target_root == "http://127.0.0.1:9"
+    assert drawn.inputs.seed == 3
+
+
+def test_what_does_not_fit_together_is_refused_by_the_sketch(tmp_path: Path) -> None:
+    with pytest.raises(ConfigInvalid) as refused:
+        sketch(prepared(tmp_path, budget={"max_requests_per_s": 1}))
+    assert "budget.max_requests_per_s" in {problem.path for problem in refused.value.problems}
+
+
+def test_an_ignored_key_becomes_a_finding(tmp_path: Path) -> None:
+    lengths = {"type": "normal", "mean": 5, "std": 1, "min": 1, "max": 9}
+    data = {"type": "random", "input_distribution": lengths, "output_distribution": lengths}
+    ready = prepare(Asked(written(tmp_path, data=data, tokenizer={"pretrained_model_name_or_path": "gpt2"})), {})
+    assert any(problem.code == "key_ignored" for problem in ready.problems)
+    (first, *_) = sketch(ready).inputs.findings
+    assert (first["code"], first["severity"]) == ("key_ignored", "info")
+    assert set(first) == {"code", "severity", "message", "advice", "numbers", "scope"}
+
+
+def test_what_is_made_is_what_was_sketched(tmp_path: Path) -> None:
+    drawn = sketch(prepared(tmp_path, {"run_id": "mine"}, fanout={"lanes": 2}))
+    built = make(drawn, read_data(drawn), "http://there:1", ("m",))
+    assert built.plan.requests == drawn.outline.requests
+    assert built.plan.target["root"] == "http://there:1"
+    line = headline(built, "/data/runs/mine")
+    assert line == "run mine: 20 requests in 1 stage from 2 lanes to http://there:1, kept in /data/runs/mine"
+
+
+def test_streams_a_lane_may_need_where_the_config_says_so(tmp_path: Path) -> None:
+    assert streams_per_lane(sketch(prepared(tmp_path))) is None
+    closed = {"type": "concurrent", "stages": [{"concurrency_level": 10, "num_requests": 20}]}
+    assert streams_per_lane(sketch(prepared(tmp_path, load=closed, fanout={"lanes": 4}))) == 3
+
+
+def test_what_starts_early_is_guessed_from_the_config(tmp_path: Path) -> None:
+    assert likely_lanes(prepared(tmp_path, fanout={"lanes": 5}).config) == 5
+    assert likely_lanes(prepared(tmp_path).config) <= 2
+    assert linger_s(prepared(tmp_path, fanout={"lease": 10, "drain": 7}).config) == 17
+    assert linger_s(prepared(tmp_path, fanout={"lease": 10}).config) == 130
