@@ -70,7 +70,7 @@ class ClosedLoop:
     def _send_free(self) -> None:
         """A request for each free user; the alarm is for the start, and for the ends nobody's answer may announce."""
         now_ns = self._now_ns()
-        if self._ended.is_set():
+        if self._ended.is_set() or self._flight.grounded:
             return None
         if now_ns < self._start_ns:
             return self._alarm.set(self._flight.origin_ns + self._start_ns)

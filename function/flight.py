@@ -68,6 +68,11 @@ class Flight:
     def count(self) -> int:
         return len(self._tasks)
 
+    @property
+    def grounded(self) -> bool:
+        """The gate has stopped for good: starting anything would only make it an aborted row."""
+        return self._gate.stop() is not None
+
     def sent(self) -> list[InFlight]:
         """What was sent and has no row yet."""
         return list(self._sent.values())

@@ -101,7 +101,7 @@ class OpenLoop:
 
     def _send_due(self) -> None:
         """What is due, then set the alarm for what is next."""
-        if self._ended.is_set():
+        if self._ended.is_set() or self._flight.grounded:
             return None
         for _ in range(_TURN):
             now_ns = self._now_ns()

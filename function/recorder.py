@@ -82,8 +82,8 @@ class PartWriter:
             if pending > MOST_BYTES:
                 self.failure = _unstored(f"{pending} bytes of records wait to be stored: {error}")
                 return None
-            self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
-            return self._pause_s / 2
+            pause_s, self._pause_s = self._pause_s, min(2 * self._pause_s, _LONGEST_PAUSE_S)
+            return pause_s
         self._pause_s = _FIRST_PAUSE_S
         return 0.0
 

@@ -79,6 +79,7 @@ class Sending:
             await self.flight.cut("lease")
         finally:
             flusher.cancel()
+            await asyncio.wait({flusher})
         self.state = "ended"
         self.recorder.flush(last=True)
         return _ending(stop, error, loop, timeline, probe.close())

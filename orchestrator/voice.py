@@ -71,6 +71,6 @@ def _same(problem: Problem, error: Problem | None) -> bool:
 def _render(human: Any, stream: TextIO) -> None:
     from rich.console import Console
 
-    # Without a terminal rich would guess 80 columns and cut tables; COLUMNS, if set, wins.
-    width = None if stream.isatty() or os.environ.get("COLUMNS") else 120
+    # Without a terminal rich would guess 80 columns and fold tables; COLUMNS, if set, wins.
+    width = None if stream.isatty() or os.environ.get("COLUMNS") else 160
     Console(file=stream, width=width).print(human)

@@ -19,6 +19,7 @@ from orchestrator.launch.making import Sketch, sketch
 from orchestrator.launch.prepare import Asked, prepare
 from orchestrator.outcome import Outcome
 from orchestrator.plan.build import Built, Outline, build, data_facts
+from orchestrator.providers.opening import check_provider_built
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Material:
 
 def run(asked: Asked) -> Outcome:
     """Raises ConfigInvalid with all problems, UsageError for data that cannot be used."""
+    check_provider_built(asked.provider)
     sketched = sketch(prepare(asked))
     material = _material(sketched)
     notes = (*sketched.outline.notes, *material.notes, *(material.dataset.notes if material.dataset else ()))

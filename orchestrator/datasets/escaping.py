@@ -45,7 +45,7 @@ def parse(body: bytes, path: Path, first_line: int = 1) -> Any:
     """The JSON value of `body`, which begins at line `first_line` of the file. UsageError names line and column."""
     try:
         return msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         pass  # slower, and more lenient with half surrogate pairs; tells the place of what is wrong
     try:
         return json.loads(body)

@@ -135,7 +135,9 @@ def _csv_rows(path: Path, data: Data) -> Iterator[Row]:
             if any(value for value in row.values()):
                 yield row
     except csv.Error as error:
-        raise malformed(path, f"line {reader.line_num}, column 1: not CSV ({error})", "correct or remove it") from error
+        raise malformed(
+            path, f"line {reader.reader.line_num}, column 1: not CSV ({error})", "correct or remove it"
+        ) from error
 
 
 def _wanted(path: Path, data: Data, columns: list[str]) -> list[str]:

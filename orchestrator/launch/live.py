@@ -16,7 +16,6 @@ from rich.text import Text
 
 from orchestrator.launch.snapshot import Snapshot, StageView
 
-REDRAWS_PER_S = 4
 _MARKS = {"ahead": "·", "running": "▶", "over": "✓"}
 _BAR_WIDTH = 32
 
@@ -26,7 +25,7 @@ class LiveView:
 
     def __init__(self, stream: TextIO) -> None:
         self._console = Console(file=stream)
-        self._live = Live(console=self._console, refresh_per_second=REDRAWS_PER_S, transient=False)
+        self._live = Live(console=self._console, auto_refresh=False)  # no thread of its own beside the lease's
         self._drawing = False
 
     def say(self, text: str) -> None:
@@ -36,7 +35,7 @@ class LiveView:
         if not self._drawing:
             self._live.start()
             self._drawing = True
-        self._live.update(picture(snapshot))
+        self._live.update(picture(snapshot), refresh=True)
 
     def close(self) -> None:
         if self._drawing:

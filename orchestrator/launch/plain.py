@@ -23,6 +23,7 @@ class PlainView:
         self._clock = clock
         self._waiting: list[str] = []
         self._last_s = float("-inf")
+        self._counted_s = float("-inf")
         self._started: set[int] = set()
 
     def say(self, text: str) -> None:
@@ -30,11 +31,14 @@ class PlainView:
         self._flush()
 
     def update(self, snapshot: Snapshot) -> None:
+        now_s = self._clock()
         for stage in snapshot.stages:
             if stage.state != "ahead" and stage.index not in self._started:
+                self._counted_s = self._counted_s if self._started else now_s
                 self._started.add(stage.index)
                 self._waiting.append(stage_words(stage))
-        if not self._waiting and self._started and self._clock() - self._last_s >= LINE_EVERY_S:
+        if self._started and now_s - self._counted_s >= LINE_EVERY_S and now_s - self._last_s >= SPACING_S:
+            self._counted_s = now_s
             self._waiting.append(progress_words(snapshot))
         self._flush()
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Literal
 
 from orchestrator.config.built import unbuilt
-from orchestrator.config.differs import differs
 from orchestrator.config.invalid import ConfigInvalid
 from orchestrator.config.loading import Loaded, load_config
 from orchestrator.config.provider import check_environment, check_provider
@@ -64,7 +63,7 @@ def prepare(asked: Asked, environment: Mapping[str, str] | None = None) -> Prepa
         refused += check_environment(config, environment)
     if refused:
         raise ConfigInvalid(loaded.source, (*refused, *loaded.problems))
-    return Prepared(asked, run_id, loaded, headers_of(config, environment), (*loaded.problems, *differs(config)))
+    return Prepared(asked, run_id, loaded, headers_of(config, environment), (*loaded.problems))
 
 
 def new_run_id() -> str:

@@ -18,6 +18,7 @@ from orchestrator.metrics.requests import LOST, NEVER, OK, UNKNOWN, Coded, Gaps,
 
 CountTokens = Callable[[list[str]], Int32]
 
+_PLANNED = ("scheduled_ns", "asked_tokens")  # the first of times and of counts: known before anything was recorded
 _TIMES = (
     "scheduled_ns",
     "eligible_ns",
@@ -30,10 +31,10 @@ _TIMES = (
     "connect_ns",
 )
 _COUNTS = (
+    "asked_tokens",
     "http_status",
     "prompt_tokens",
     "output_tokens",
-    "asked_tokens",
     "cached_tokens",
     "reasoning_tokens",
     "events",
@@ -82,6 +83,7 @@ class Columns:
         self.count = np.zeros(n, np.int32)
         self.recorded = np.zeros(n, np.bool_)
         self.usage = np.zeros(n, np.bool_)
+        self._row = np.zeros(n, np.int32)
         self._gaps: list[Gaps] = []
         self._pool = 0
 
@@ -96,6 +98,12 @@ class Columns:
             place = np.minimum(np.searchsorted(self.index, index), last)
         return np.where((self.index[place] == index) & (self.shard[place] == shard), place, -1)
 
+    def claims_twice(self, places: Int64) -> bool:
+        """Whether two rows of these claim one place, or one claims a place that has its row already."""
+        rows = np.arange(len(places), dtype=np.int32)
+        self._row[places] = rows
+        return bool(self.recorded[places].any() or (self._row[places] != rows).any())
+
     def kind(self, places: Int64, status: int, kind: str) -> None:
         """Rows that no worker wrote."""
         self.status[places] = status
@@ -105,23 +113,38 @@ class Columns:
         """Row i of `rows` (record.COLUMNS but the gaps) to place i."""
         codes, names = words(rows, "status")
         self.status[places] = np.array([*map(STATUSES.index, names), LOST], np.int8)[codes]
-        for name, column in self.times.items():
-            found = times(rows, name)
-            if name in ("scheduled_ns", "eligible_ns"):
-                known = found != NEVER
-                column[places[known]] = found[known]
-            else:
-                column[places] = found
-        for name in (*_COUNTS, *_BYTES):
-            (self.counts if name in self.counts else self.bytes)[name][places] = counts(rows, name)
-        for name in ("error_kind", "error_message", "model"):
+        for name in _TIMES:
+            self._fill(self.times[name], places, rows, name, times)
+        for name in _COUNTS:
+            self._fill(self.counts[name], places, rows, name, counts)
+        for name in _BYTES:
+            self._fill(self.bytes[name], places, rows, name, counts)
+        for name in ("error_kind", "error_message"):
             local, distinct = words(rows, name)
-            codes = self.lexicons[name].codes(local, distinct)
-            known = codes != UNKNOWN if name == "model" else slice(None)
-            self.words[name][places[known]] = codes[known]
-        self.connection_reused[places] = flags(rows, "connection_reused")
+            self.words[name][places] = self.lexicons[name].codes(local, distinct)
+        self._fill(self.connection_reused, places, rows, "connection_reused", flags)
         self.recorded[places] = True
         self._count_outputs(places, rows)
+
+    def _fill(self, column: Any, places: Int64, rows: pa.Table, name: str, read: Callable[..., Int64]) -> None:
+        """Nothing to do where all is null, as the column was before. Where a row is silent, the plan's word stays."""
+        if rows[name].null_count == rows.num_rows:
+            return
+        found = read(rows, name)
+        if name in _PLANNED and rows[name].null_count:
+            known = rows[name].is_valid().to_numpy()
+            places, found = places[known], found[known]
+        column[places] = found
+
+    def forget(self, places: Int64) -> None:
+        """As if no row had claimed them."""
+        for name in _TIMES[1:]:
+            self.times[name][places] = NEVER
+        for name in _COUNTS[1:]:
+            self.counts[name][places] = UNKNOWN
+        for name in _BYTES:
+            self.bytes[name][places] = UNKNOWN
+        self.count[places] = 0
 
     def _count_outputs(self, places: Int64, rows: pa.Table) -> None:
         """Where the server gave no usage, the answer's text was kept: count it, if there is a tokenizer."""

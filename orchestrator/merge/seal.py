@@ -73,8 +73,9 @@ def _why(run: StoredRun, attempt: str, parts: Sequence[Part], ended: bool) -> tu
     kind = f"{kind_of_reason(run.control.reason)}: " if run.control is not None and aborted else ""
     end = run.observed.ends.get(attempt) if run.observed is not None else None
     reason: StopReason = "salvaged"
-    if not parts and end is not None and end.exit_code == 0:
-        # Whoever sent leaves a receipt, or ends with an error.
+    if aborted and not parts and end is not None and end.exit_code == 0:
+        # It read the abort before it sent: who sent leaves a receipt, or ends with an error. Without an abort the same
+        # picture means that somebody removed what it left, and that is lost.
         reason = "not_allowed"
         return reason, None, f"{kind}it ended of itself before it sent anything"
     how = "its invocation had ended" if ended or end is not None else "no receipt came in time"

@@ -183,7 +183,10 @@ def _write(columns: Columns, shard: _Shard, batch: Sequence[tuple[Part, PartTabl
         places = columns.places(shard.code, times(table.rows, "request_index"))
         mine = places >= 0
         fresh = places[mine]
-        if not mine.all() or columns.recorded[fresh].any() or np.unique(fresh).size < fresh.size:
+        twice = columns.claims_twice(fresh)
+        if twice:
+            columns.forget(fresh)
+        if twice or not mine.all():
             shard.damaged.append(part.key)
         columns.recorded[fresh] = True
         columns.write_gaps(places, table)

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from orchestrator.metrics.requests import NEVER, Bool, Requests
+from orchestrator.metrics.requests import NEVER, Bool, Int64, Requests
 from orchestrator.metrics.window import Window, answered_ns
 
 
@@ -59,35 +59,40 @@ def work_of(requests: Requests, window: Window) -> Work:
     """`requests`: one stage's, all statuses."""
     if window.seconds <= 0:
         return NOTHING
-    done = requests.where(requests.ok)
-    answered = window.holds(answered_ns(done))
-    return Work(window.seconds, int(answered.sum()), _input(done, window), _output(done, window))
+    ok = requests.ok
+    answered = answered_ns(requests)
+    inside = window.holds(answered)
+    return Work(
+        window.seconds,
+        int((ok & inside).sum()),
+        _input(requests, ok, answered, window),
+        _output(requests, ok, inside, window),
+    )
 
 
-def _input(done: Requests, window: Window) -> float | None:
-    counts = done.prompt_counts
-    known = counts >= 0
+def _input(requests: Requests, ok: Bool, answered: Int64, window: Window) -> float | None:
+    counts = requests.prompt_counts
+    known = ok & (counts >= 0)
     if not known.any():
         return None
-    read_ns = np.where(done.first_token_ns != NEVER, done.first_token_ns, answered_ns(done))
-    return float(counts[known & window.holds(read_ns)].sum(dtype=np.int64))
+    read = window.holds(np.where(requests.first_token_ns != NEVER, requests.first_token_ns, answered))
+    return float(counts[known & read].sum(dtype=np.int64))
 
 
-def _output(done: Requests, window: Window) -> float | None:
-    counts, events = done.output_tokens, done.tokens.count
-    known = counts >= 0
+def _output(requests: Requests, ok: Bool, inside: Bool, window: Window) -> float | None:
+    counts = requests.output_tokens
+    known = ok & (counts >= 0)
     if not known.any():
         return None
-    streamed = known & (events > 0)
-    begins, ends = window.holds(done.first_token_ns), window.holds(done.last_token_ns)
-    whole = np.where(streamed, begins & ends, window.holds(answered_ns(done)))
+    streamed = known & (requests.tokens.count > 0)
+    whole = np.where(streamed, window.holds(requests.first_token_ns) & window.holds(requests.last_token_ns), inside)
     total = float(counts[known & whole].sum(dtype=np.int64))
-    return total + _inside(done, window, streamed & ~whole)
+    return total + _inside(requests, window, streamed & ~whole)
 
 
-def _inside(done: Requests, window: Window, straddling: Bool) -> float:
+def _inside(requests: Requests, window: Window, straddling: Bool) -> float:
     """Tokens of requests that begin or end outside: counted event by event."""
-    part = done.take(np.flatnonzero(straddling))
+    part = requests.take(np.flatnonzero(straddling))
     if not len(part):
         return 0.0
     offsets, times = part.tokens.absolute(part.sent_ns)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from orchestrator.config.load import Load
 from orchestrator.config.root import Config
 from orchestrator.outcome import Problem
 from orchestrator.plan.phases import Schedule
+from orchestrator.plan.shapes import shape_of
 
 MOST_SHARDS = 100_000
+MOST_REQUESTS = 100_000_000  # of which a plan takes about 13 GB
 
 
 def _exceeded(key: str, message: str, hint: str) -> Problem:
@@ -44,10 +47,24 @@ def planned_length_s(plan: Schedule) -> float:
     return known
 
 
-def check_size(plan: Schedule, shards: int) -> Iterator[Problem]:
+def check_rows(plan: Schedule) -> Iterator[Problem]:
     if plan.rows == 0:
         message = "no request falls into any stage: nothing would be sent"
         yield Problem("no_requests", message, "load.stages", "longer stages, higher rates, or another load.base_seed")
+
+
+def check_size(load: Load, lanes: int, slice_s: float | None) -> Iterator[Problem]:
+    """Before anything is laid out: what would not fit into memory, or into an orchestrator's sight."""
+    stages = load.stages
+    closed = load.type == "concurrent"
+    counts = [stage.num_requests or 0 for stage in stages] if closed else [shape_of(stage).total for stage in stages]
+    most = int(max(counts))
+    if sum(counts) > MOST_REQUESTS:
+        message = f"{int(sum(counts)):,} requests are more than one plan holds ({MOST_REQUESTS:,})"
+        yield Problem("too_many_requests", message, f"load.stages.{[*map(int, counts)].index(most)}", "split the run")
+    lengths_s = [stage.duration or 0.0 for stage in stages]
+    pauses_s = 0.0 if closed else load.interval * (len(stages) - 1)
+    shards = lanes * ((sum(lengths_s) + pauses_s) // slice_s + len(stages) if slice_s else len(stages))
     if shards > MOST_SHARDS:
-        message = f"{shards:,} shards are more than an orchestrator can watch ({MOST_SHARDS:,})"
+        message = f"{int(shards):,} shards are more than an orchestrator can watch ({MOST_SHARDS:,})"
         yield Problem("too_many_shards", message, "fanout.slice", "longer slices, or fewer fanout.lanes")

@@ -1,7 +1,8 @@
 """workload_hash: one digest of what will be asked and when, in order of k.
 
-Times (users, in a closed loop), stages, pieces of content-addressed texts, lengths and models go in; lanes, slices, addresses, run ids and how
-requests are batched do not: two runs with the same hash replay the same plan, whatever sent it.
+Times (users, in a closed loop), stages, pieces of content-addressed texts, lengths and models go in; lanes, slices,
+addresses, run ids and how requests are batched do not: two runs with the same hash replay the same plan, whatever sent
+it. Only a closed loop by time numbers its requests by slices, so there the hash speaks of the slices as well.
 """
 
 from __future__ import annotations

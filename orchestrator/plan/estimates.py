@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 
+import numpy as np
+
 from function.contract.plan import Coordination, StagePlan
 from orchestrator.plan.fanout import ASSUMED_ANSWER_S, POLL_TIMEOUT_S, Provider, progress_s
 from orchestrator.plan.partition import lanes_of
@@ -25,16 +27,13 @@ def peak_concurrency(phases: Iterable[Phase], terms: Coordination) -> int:
 
 
 def _alive_slices(phase: Phase, terms: Coordination) -> int:
-    most = 0
-    for cut in phase.slices:
-        begins = max(0.0, cut.start_ns / 1e9 - terms.lead_s)
-        alive = sum(
-            max(0.0, other.start_ns / 1e9 - terms.lead_s) <= begins
-            and (other.end_ns is None or begins < other.end_ns / 1e9 + terms.drain_s)
-            for other in phase.slices
-        )
-        most = max(most, alive)
-    return most
+    """At the instant at which each begins: those begun by then less those over by then."""
+    starts = np.array([cut.start_ns for cut in phase.slices]) / 1e9
+    ends = np.array([math.inf if cut.end_ns is None else cut.end_ns / 1e9 for cut in phase.slices])
+    begins = np.maximum(starts - terms.lead_s, 0.0)
+    begun = np.searchsorted(begins, begins, side="right")
+    over = np.searchsorted(ends + terms.drain_s, begins, side="right")
+    return int((begun - over).max())
 
 
 def length_s(phase: Phase) -> float:

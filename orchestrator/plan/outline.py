@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from msgspec import structs
 
 from function.contract.plan import Coordination, PhasePlan, StagePlan
+from orchestrator.config.invalid import ConfigInvalid
 from orchestrator.config.root import Config
 from orchestrator.outcome import Problem
 from orchestrator.plan import budget, estimates, fanout
@@ -50,8 +51,11 @@ class Outline:
 
 
 def outline(config: Config, inputs: PlanInputs) -> Outline:
-    """Stages, counts, lanes, slices and settings. Never raises for what a checked config asks: see `problems`."""
+    """Stages, counts, lanes, slices and settings; what is wrong is in `problems`. ConfigInvalid: too large to lay out."""
     terms = fanout.coordination(config, inputs.provider, inputs.cpus)
+    too_large = tuple(budget.check_size(config.load, terms.lanes, terms.slice_s))
+    if too_large:
+        raise ConfigInvalid("the plan", too_large)
     timed = schedule(config.load, inputs.seed, terms.slice_s)
     terms = _declare(terms, timed, inputs.detach)
     phases = tuple(phase.plan() for phase in timed.phases)
@@ -62,7 +66,7 @@ def outline(config: Config, inputs: PlanInputs) -> Outline:
         *fanout.check(config, terms),
         *budget.check(config, timed, terms.lanes, fanout.demand(config).requests_per_s),
         *budget.check_cost(config, usd),
-        *budget.check_size(timed, shards),
+        *budget.check_rows(timed),
         *_check_detached(inputs.detach, slices),
     )
     return Outline(

@@ -47,7 +47,7 @@ def partition(phase: Phase, lanes: int) -> Iterator[Share]:
     """Every row of the phase in exactly one share; by slice, then by lane. `lanes` as given by `lanes_of`."""
     slice_row = 0
     for slice_, rows in enumerate(phase.slice_rows):
-        first_k = phase.slice_first_k(slice_)
+        first_k = phase.first_ks[slice_]
         for lane in range(lanes):
             first = (lane - first_k) % lanes
             yield Share(lane, slice_, slice_row, first, max(rows, first), lanes)

@@ -30,11 +30,11 @@ SPACING: dict[str, Spacing] = {"constant": "uniform", "poisson": "poisson", "gam
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """Row r of a slice has request_index slice_first_k + r, and the rows of all slices follow each other.
+    """Row r of slice s has request_index first_ks[s] + r, and the rows of all slices follow each other.
 
     `scheduled_ns`: per row, ascending, since the phase's t0; None in a closed loop. `stage_rows`: at which row each of
     `stages` begins. `slice_rows`: rows of each slice. `block`: request numbers that a slice of a closed loop by time
-    owns; there slice s begins at first_k + s x block, everywhere else numbers are as contiguous as rows.
+    owns; everywhere else numbers are as contiguous as rows.
     """
 
     index: int
@@ -42,7 +42,7 @@ class Phase:
     stages: tuple[int, ...]
     slices: tuple[SlicePlan, ...]
     pause_before_s: float
-    first_k: int
+    first_ks: tuple[int, ...]
     rows: int
     slice_rows: tuple[int, ...]
     stage_rows: tuple[int, ...]
@@ -53,11 +53,7 @@ class Phase:
     @property
     def past_k(self) -> int:
         """The first number after the phase's own."""
-        return self.first_k + (self.rows if self.block is None else self.block * len(self.slices))
-
-    def slice_first_k(self, slice_: int) -> int:
-        step = sum(self.slice_rows[:slice_]) if self.block is None else slice_ * self.block
-        return self.first_k + step
+        return self.first_ks[-1] + (self.slice_rows[-1] if self.block is None else self.block)
 
     def plan(self) -> PhasePlan:
         return PhasePlan(self.index, self.kind, self.stages, self.slices, self.pause_before_s)
@@ -123,14 +119,15 @@ def _open(load: Load, seed: int, slice_s: float | None) -> tuple[tuple[StagePlan
     scheduled_ns = times[0] if len(times) == 1 else np.concatenate(times)
     slices = tuple(_slices(whole_ns(end), slice_s))
     edges = np.searchsorted(scheduled_ns, [cut.start_ns for cut in slices[1:]], side="left")
-    rows = np.diff(np.concatenate(([0], edges, [scheduled_ns.size])))
+    first_ks = np.concatenate(([0], edges))
+    rows = np.diff(first_ks, append=scheduled_ns.size)
     phase = Phase(
         index=0,
         kind="open",
         stages=tuple(range(len(plans))),
         slices=slices,
         pause_before_s=0.0,
-        first_k=0,
+        first_ks=tuple(first_ks.tolist()),
         rows=scheduled_ns.size,
         slice_rows=tuple(rows.tolist()),
         stage_rows=tuple(starts[:-1]),
@@ -169,7 +166,7 @@ def _closed(stage: Stage, index: int, first_k: int, pause_s: float, slice_s: flo
         stages=(index,),
         slices=slices,
         pause_before_s=pause_s,
-        first_k=first_k,
+        first_ks=tuple(first_k + cut.index * (block or 0) for cut in slices),
         rows=sum(slice_rows),
         slice_rows=slice_rows,
         stage_rows=(0,),

@@ -73,4 +73,4 @@ def _window(stage: StagePlan) -> StageWindow:
 
 
 def _index_limit(phase: Phase, slice_: int) -> int | None:
-    return None if phase.block is None else phase.slice_first_k(slice_) + phase.block
+    return None if phase.block is None else phase.first_ks[slice_] + phase.block

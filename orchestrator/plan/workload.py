@@ -99,7 +99,7 @@ class _Maker:
             yield from self._pool.map(partial(self._part, phase, lanes, picker, stage), own)
 
     def _draw(self, phase: Phase, slice_: int, slice_row: int, stage: Int32) -> Requests:
-        first_k = phase.slice_first_k(slice_)
+        first_k = phase.first_ks[slice_]
         blocks = []
         for start in range(0, max(stage.size, 1), BLOCK_ROWS):
             stop = min(start + BLOCK_ROWS, stage.size)
@@ -112,7 +112,7 @@ class _Maker:
     def _part(self, phase: Phase, lanes: int, picker: Picker, stage: Int32, share: Share) -> Part:
         requests = picker.rows(share.within)
         refs, text = self.table.own(requests.text)
-        first_k = phase.slice_first_k(share.slice) + share.first
+        first_k = phase.first_ks[share.slice] + share.first
         rows = Rows(
             request_index=np.arange(share.rows, dtype=np.int64) * lanes + first_k,
             scheduled_ns=_scheduled(

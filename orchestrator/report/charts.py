@@ -6,7 +6,7 @@ drawing is sharp and readable from a phone to a wide screen. Colours are the sty
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -36,7 +36,8 @@ class Axis:
     def place(self, values: Floats) -> Floats:
         """Shares of the axis, 0 at `low`; what lies beyond is held at the ends, NaN stays."""
         low, high = _bend(np.array([self.low, self.high]), self.kind)
-        return np.clip((_bend(values, self.kind) - low) / (high - low), 0.0, 1.0)
+        placed: Floats = np.clip((_bend(values, self.kind) - low) / (high - low), 0.0, 1.0)
+        return placed
 
     def at(self, value: float) -> float:
         return float(self.place(np.array([value]))[0])
@@ -67,15 +68,16 @@ def time_axis(end_s: float) -> Axis:
 
 
 def log_axis(low: float, high: float, unit: str) -> Axis:
-    """From the round value below `low` to the one above `high`; labels at 1 2 5, or at each power of ten."""
-    first, last = np.floor(np.log10(low)), np.ceil(np.log10(high))
-    steps = (1, 2, 5) if last - first <= 2 else (1,)
-    every = max(1, int((last - first) // 5)) if len(steps) == 1 else 1
-    ticks = np.array([f * 10.0**e for e in np.arange(first, last + 1, every) for f in steps])
-    begin = max((tick for tick in ticks if tick <= low * (1 + 1e-9)), default=low)
-    end = min((tick for tick in ticks if tick >= high * (1 - 1e-9)), default=high)
-    inside = ticks[(ticks >= begin * (1 - 1e-9)) & (ticks <= max(end, high) * (1 + 1e-9))]
-    return Axis(float(begin), float(max(end, high, begin * 10**0.1)), "log", _labelled(inside), unit)
+    """From the 1, 2 or 5 x a power of ten below `low` to the one above `high`; labels at those, or at powers of ten."""
+    first, last = int(np.floor(np.log10(low))), int(np.ceil(np.log10(high)))
+    grid = [factor * 10.0**power for power in range(first, last + 1) for factor in (1, 2, 5)]
+    begin = max(tick for tick in grid if tick <= low * (1 + 1e-9))
+    end = min(tick for tick in grid if tick >= max(high, begin * 1.5) * (1 - 1e-9))
+    inside = [tick for tick in grid if begin <= tick <= end]
+    if len(inside) > 7:
+        every = -(-(last - first) // 6)
+        inside = [10.0**power for power in range(first, last + 1, every) if begin <= 10.0**power <= end]
+    return Axis(begin, end, "log", _labelled(inside), unit)
 
 
 def value_axis(low: float, high: float, unit: str) -> Axis:
@@ -96,18 +98,19 @@ def round_step(value: float) -> float:
     return float(next(f for f in (1.0, 2.0, 2.5, 5.0, 10.0) if f * decade >= value * (1 - 1e-9)) * decade)
 
 
-def _labelled(ticks: Floats) -> tuple[tuple[float, str], ...]:
-    return tuple((float(tick), f"{tick:,.10g}" if abs(tick) >= 1 else f"{tick:.3g}") for tick in ticks)
+def _labelled(ticks: Iterable[float]) -> tuple[tuple[float, str], ...]:
+    return tuple((tick, f"{tick:,.10g}" if abs(tick) >= 1 else f"{tick:.3g}") for tick in map(float, ticks))
 
 
 def line(x: Floats, y: Floats, class_: str) -> Markup:
     """`x`, `y`: shares of the plot, y upwards. NaN breaks the line; a point between two NaN becomes a dot."""
     known = np.isfinite(x) & np.isfinite(y)
-    begins = known & ~np.concatenate(([False], known[:-1]))
-    alone = begins & ~np.concatenate((known[1:], [False]))
-    pen = np.where(begins, "M", "L")
-    points = zip(pen[known], _across(x[known]), _down(y[known]), alone[known])
-    return _path("".join(f"{move}{a} {b}" + ("h0" if dot else "") for move, a, b, dot in points), class_)
+    before, after = np.concatenate(([False], known[:-1])), np.concatenate((known[1:], [False]))
+    lone = known & ~before & ~after
+    joined = known & ~lone
+    pen = np.where(before, "L", "M")[joined]
+    drawn = "".join(f"{move}{a} {b}" for move, a, b in zip(pen, _across(x[joined]), _down(y[joined])))
+    return join(_path(drawn, class_), dots(x[lone], y[lone], f"{class_} lone"))
 
 
 def steps(edges: Floats, y: Floats, class_: str) -> Markup:
@@ -177,7 +180,7 @@ class Chart:
     hits: Sequence[Hit] = ()
     labels: Markup = NOTHING
     note: Content = None
-    x_title: str = "s since start"
+    x_title: str = "seconds since t0"
 
 
 def figure(chart: Chart) -> Markup:

@@ -14,6 +14,7 @@ from typing import Any
 
 from orchestrator.metrics.requests import Requests
 from orchestrator.report.html_charts import charts
+from orchestrator.report.html_findings import findings
 from orchestrator.report.html_latency import latency
 from orchestrator.report.html_ledger import ledger
 from orchestrator.report.html_load import goodput, throughput
@@ -21,7 +22,7 @@ from orchestrator.report.html_markup import Markup, element, join
 from orchestrator.report.html_notes import cost, notes
 from orchestrator.report.html_parts import client, errors, shards, stages
 from orchestrator.report.html_tables import section
-from orchestrator.report.html_verdict import findings, header, verdict
+from orchestrator.report.html_verdict import header, verdict
 
 PLACES = (
     "findings",
@@ -68,11 +69,14 @@ def html(summary: Mapping[str, Any], requests: Requests) -> bytes:
 
 def _head(summary: Mapping[str, Any]) -> Markup:
     style, script = _asset("page.css"), _asset("page.js")
-    policy = f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; base-uri 'none'; form-action 'none'"
+    sources = {"default": "'none'", "style": f"'{_digest(style)}'", "script": f"'{_digest(script)}'"}
+    allowed = "; ".join(f"{kind}-src {source}" for kind, source in sources.items())
     return element(
         "head",
         element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=policy),
+        element(
+            "meta", http_equiv="Content-Security-Policy", content=f"{allowed}; base-uri 'none'; form-action 'none'"
+        ),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="color-scheme", content="light dark"),
         element("meta", name="referrer", content="no-referrer"),
@@ -86,7 +90,7 @@ def _script() -> Markup:
 
 
 def _contents() -> Markup:
-    links = [element("a", "charts" if place == "charts" else place, href=f"#{place}") for place in PLACES]
+    links = [element("a", place, href=f"#{place}") for place in PLACES]
     return element("nav", links, aria_label="Contents")
 
 

@@ -52,7 +52,7 @@ def over_time(requests: Requests, timeline: Timeline, key: str, name: str, title
         [*zip(NAMES, NAMES), ("dots", _drawn(len(shown), len(values)))],
         strips(x, bins, timeline, words),
         timeline.labels(x),
-        f"By scheduled time, bins of {bins.width_s:g} s. Of a bin below 100 requests p99 is little more than the slowest.",
+        f"By scheduled time, bins of {bins.width_s:g} s. p99 of under 100 requests is little more than the slowest.",
     )
 
 
@@ -75,7 +75,7 @@ def distribution(requests: Requests, measured: tuple[int, ...], streaming: bool)
     word = "Time to first token" if streaming else "Request latency (E2E)"
     chosen = requests.ok & np.isin(requests.stage, measured) & (requests.scheduled_ns != NEVER)
     sent, scheduled = (np.sort(measure(key, requests, chosen, True).values) / 1e6 for key in keys)
-    if not sent.size:
+    if sent.size < 2:
         return
     (sent_ms, sent_share), (due_ms, due_share) = curve(sent), curve(scheduled)
     x = log_axis(max(1e-3, float(min(sent[0], scheduled[0]))), max(float(scheduled[-1]), float(sent[-1]), 2e-3), "ms")
@@ -89,12 +89,13 @@ def distribution(requests: Requests, measured: tuple[int, ...], streaming: bool)
             line(x.place(due_ms), y.place(due_share), "scheduled"), line(x.place(sent_ms), y.place(sent_share), "p50")
         ),
         f"{word}: share of successful requests that were at most so slow. Half were within "
-        f"{with_ms(float(np.median(sent)) / 1e3)} from sent, {with_ms(float(np.median(scheduled)) / 1e3)} from scheduled.",
+        f"{with_ms(float(np.median(sent)) / 1e3)} from sent and "
+        f"{with_ms(float(np.median(scheduled)) / 1e3)} from scheduled.",
         [("p50", "from sent"), ("scheduled", "from scheduled")],
         [_reading(x, k, sent, scheduled) for k in range(READINGS)],
         x_title="ms",
-        note="Each further nine takes the same height, so that the slow tail can be read. Where the lines part, requests "
-        "were sent late.",
+        note="Each further nine takes the same height, so that the slow tail can be read. Where the lines part, "
+        "requests were sent late.",
     )
 
 

@@ -41,7 +41,7 @@ def ledger(summary: Mapping[str, Any]) -> Markup:
         "Ledger",
         "planned = ok + failed + timed out + missed + aborted + lost. Shares are of planned.",
         element("p", _sentence(found), class_="lead"),
-        _bar(found),
+        _bar(found) if found["planned"] else None,
         element(
             "dl",
             _entry("planned", "the plan's arrivals", found),
@@ -72,15 +72,13 @@ def _sentence(ledger: Mapping[str, int]) -> str:
 
 def _bar(ledger: Mapping[str, int]) -> Markup:
     planned = ledger["planned"]
-    widths = {part: max(ledger[part] / planned, SLIVER) for part in PARTS if ledger[part]} if planned else {}
+    widths = {part: max(ledger[part] / planned, SLIVER) for part in PARTS if ledger[part]}
     whole, at, drawn = sum(widths.values()), 0.0, []
     for part, width in widths.items():
-        size = {"x": f"{at / whole * 100:.3f}%", "width": f"{width / whole * 100:.3f}%", "height": 28}
-        drawn += [element("rect", class_=f"part {part}", **size), element("rect", class_=f"over {part}", **size)]
+        x, wide = f"{at / whole * 100:.3f}%", f"{width / whole * 100:.3f}%"
+        drawn += [element("rect", class_=f"{layer} {part}", x=x, width=wide, height=28) for layer in ("part", "over")]
         at += width
-    said = (
-        ", ".join(f"{share(ledger[part] / planned)} {part.replace('_', ' ')}" for part in widths) or "nothing planned"
-    )
+    said = ", ".join(f"{share(ledger[part] / planned)} {part.replace('_', ' ')}" for part in widths)
     return element(
         "svg", _patterns(), drawn, class_="ledger", width="100%", height=28, role="img", aria_label=f"Ledger: {said}"
     )

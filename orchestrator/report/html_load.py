@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orchestrator.report.html_markup import Content, Markup, element, join
-from orchestrator.report.html_numbers import count, exact, ms, rate, share
+from orchestrator.report.html_numbers import count, exact, instant, ms, rate, share
 from orchestrator.report.html_tables import section, table
 
 SOURCES = {"usage": "counted by the server (usage)", "tokenizer": "counted by the tokenizer after the run"}
@@ -35,7 +35,7 @@ def throughput(summary: Mapping[str, Any]) -> Markup:
             _delay(load["schedule_delay"]),
             class_="cards small",
         ),
-        element("p", _counted(summary["tokens"]), _arrivals(load["arrivals"]), class_="note"),
+        element("p", _counted(summary["tokens"]), _drain(load), _arrivals(load["arrivals"]), class_="note"),
     )
 
 
@@ -49,7 +49,8 @@ def goodput(summary: Mapping[str, Any]) -> Markup:
         for name, limit in found["constraints"].items()
     ]
     rows.append(("all of them", None, _share(found["share_of_planned"])))
-    words = f"{share(found['share_of_planned'])} of planned requests were good: {count(found['good'])}, or {rate(found['per_sec'])} per second."
+    good = f"{share(found['share_of_planned'])} of planned requests were good"
+    words = f"{good}: {count(found['good'])}, or {rate(found['per_sec'])} per second."
     return section(
         "goodput",
         "Goodput",
@@ -78,6 +79,14 @@ def _counted(tokens: Mapping[str, Any]) -> str:
     source = SOURCES.get(tokens["source"], "not counted")
     events = f", in {count(tokens['events'])} output events" if tokens["events"] else ""
     return f"Output tokens: {source}{events}. "
+
+
+def _drain(load: Mapping[str, Any]) -> str:
+    """What came after the windows is in no rate; merge says how long it took."""
+    window, drain = load.get("window_s"), load.get("drain_s")
+    if not window or drain is None:
+        return ""
+    return f"Windows: {instant(window)} s; the last answer ended {rate(drain)} s after the last of them. "
 
 
 def _delay(delay: Mapping[str, Any]) -> Markup:

@@ -11,8 +11,8 @@ from typing import TypeAlias
 
 # What cannot be seen is shown as a sign for it: controls as control pictures, what overrides direction as U+FFFD.
 _UNSEEN = {code: chr(0x2400 + code) for code in range(32) if chr(code) not in "\n\t"}
-_TURNING = {code: "\ufffd" for code in (0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))}
-_CONTROLS = {code: "\ufffd" for code in (*range(0x7F, 0xA0), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF)}
+_TURNING = dict.fromkeys((0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)), "\ufffd")
+_CONTROLS = dict.fromkeys((*range(0x7F, 0xA0), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF), "\ufffd")
 _MARKS = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;", ord('"'): "&quot;", ord("'"): "&#39;"}
 _ESCAPES = _UNSEEN | _TURNING | _CONTROLS | _MARKS
 _VOID = frozenset({"meta", "br", "hr", "col"})
@@ -24,7 +24,7 @@ class Markup(str):
     __slots__ = ()
 
 
-Content: TypeAlias = "str | int | None | Iterable[Content]"
+Content: TypeAlias = "str | int | Iterable[Content] | None"
 Attribute: TypeAlias = "str | int | float | bool | None"
 
 NOTHING = Markup("")

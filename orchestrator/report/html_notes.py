@@ -13,12 +13,12 @@ WORDS = (
     ("scheduled", "when a request was due by the plan: t0 + its arrival time"),
     (
         "sent",
-        "just before the request's first byte was handed to the transport; waiting for a connection counts into latency",
+        "just before the request's first byte was handed to the transport; waiting for a connection is in the latency",
     ),
     ("schedule delay", "sent − scheduled: the client's own lateness"),
     (
         "TTFT",
-        "time to first token: the first event that bears output of any kind − sent (or − scheduled). Defined for one-token answers too",
+        "time to first token: the first event that bears output of any kind − sent (or − scheduled)",
     ),
     ("first content token", "the first event that bears content (not reasoning, not a tool call) − sent"),
     ("ITL", "inter-token latency: gaps between consecutive output events, pooled over requests"),
@@ -34,13 +34,14 @@ WORDS = (
     ("all planned (adjusted)", "the same latency with every planned request that did not succeed counted as infinite"),
     (
         "verdict",
-        "the worst finding's severity. VALID: none but notes. DEGRADED: the numbers stand with the findings. INVALID: do not use them",
+        "the worst finding's severity: VALID, none but notes; DEGRADED, the numbers stand only with the findings; "
+        "INVALID, do not use them",
     ),
 )
 INTERVALS = (
-    "Intervals are 95 % intervals within this run: order statistics at the effective number of requests, which is smaller "
-    "than their number because neighbouring requests share queues. They speak of this run's conditions; only repeats "
-    "speak of the system. Where too few effective requests stand behind a percentile the interval is withheld; "
+    "Intervals are 95 % intervals within this run: order statistics at the effective number of requests, which is "
+    "smaller than their number because neighbouring requests share queues. They speak of this run's conditions; only "
+    "repeats speak of the system. Where too few effective requests stand behind a percentile its interval is withheld; "
     "the finding interval_withheld names the requests it would take."
 )
 

@@ -1,7 +1,7 @@
 """Numbers as people read them: counts with separators, latencies in ms, shares that never round up to all or none.
 
-Seconds go in, milliseconds come out. What was not measured is an en dash. `exact` keeps the unrounded value in the page,
-as HTML's `data` element.
+Seconds go in, milliseconds come out. What was not measured is an en dash. `exact` keeps the unrounded value in the
+page, as HTML's `data` element.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def share(value: float | None) -> str:
     """A percentage; 100 % only of all, 0 % only of none."""
     if value is None:
         return NONE
-    percent = value * 100
+    percent = round(value * 100, 9)  # 0.55 is 55, not 55.00000000000001
     if percent in (0, 100) or (percent >= 10 and percent == round(percent)):
         return f"{percent:.0f}{SPACE}%"
     if 99.9 < percent < 100:

@@ -10,7 +10,8 @@ from orchestrator.report.html_numbers import NONE, count, exact, ms, rate, share
 from orchestrator.report.html_tables import folded, section, table
 
 STAGES, LANES, ERRORS = 24, 12, 30  # rows before the fold
-SAMPLE = 1000  # characters of a server's message
+SAMPLE = 400  # characters of a server's message
+KINDS = 100  # of errors listed at all
 LEDGER = ("planned", "ok", "failed", "timed_out", "missed", "aborted", "lost")
 
 
@@ -18,7 +19,7 @@ def stages(summary: Mapping[str, Any]) -> Markup:
     streaming = bool(summary["latency"]["time_to_first_token"]["count"])
     first = ("time_to_first_token", "TTFT") if streaming else ("request_latency", "E2E")
     good = summary["goodput"] is not None
-    head: list[Content] = ["stage", "planned", "failed", "offered/s", "achieved/s", "answered/s"]
+    head: list[Content] = ["stage", "load", "planned", "failed", "offered/s", "achieved/s", "answered/s"]
     head += [f"{first[1]} p50", f"{first[1]} p99", "from scheduled", "all planned"]
     head += (["E2E p50", "E2E p99"] if streaming else []) + ["output tokens/s"] + (["goodput"] if good else [])
     rows = [_stage(stage, first[0], streaming, good) for stage in summary["stages"]]
@@ -32,7 +33,8 @@ def stages(summary: Mapping[str, Any]) -> Markup:
 def _stage(stage: Mapping[str, Any], key: str, streaming: bool, good: bool) -> list[Content]:
     ledger, load, found = stage["ledger"], stage["load"], stage["latency"]
     bad = ledger["failed"] + ledger["timed_out"]
-    cells: list[Content] = [_count(stage["index"]), _count(ledger["planned"])]
+    label = [stage.get("label"), ", warm-up" if stage.get("warmup") else None]
+    cells: list[Content] = [_count(stage["index"]), label, _count(ledger["planned"])]
     cells.append(exact(bad, share(bad / ledger["planned"]) if ledger["planned"] else NONE))
     cells += [exact(load[word], rate(load[word])) for word in ("offered", "achieved", "answered")]
     cells += [_ms(found[key]["p50"]), _ms(found[key]["p99"]), _ms(found[f"{key}_from_scheduled"]["p99"])]
@@ -93,7 +95,7 @@ def errors(summary: Mapping[str, Any]) -> Markup:
         )
         for error in found
     ]
-    return section("errors", "Errors", aside, folded("Errors by kind", head, rows, ERRORS, "kind", "errors"))
+    return section("errors", "Errors", aside, folded("Errors by kind", head, rows, ERRORS, "kind", "errors", KINDS))
 
 
 def _sample(message: str | None) -> Content:

@@ -31,11 +31,11 @@ class Bins:
 
     @property
     def edges_s(self) -> Floats:
-        return np.arange(self.number + 1) * self.width_s
+        return np.arange(self.number + 1, dtype=np.float64) * self.width_s
 
     @property
     def centres_s(self) -> Floats:
-        return (np.arange(self.number) + 0.5) * self.width_s
+        return (np.arange(self.number, dtype=np.float64) + 0.5) * self.width_s
 
     @property
     def end_s(self) -> float:
@@ -114,7 +114,7 @@ def _area(sorted_ns: Int64, until_ns: Int64) -> Floats:
     """Sum of (until - t) over all t before until: the integral of how many have happened."""
     before = np.searchsorted(sorted_ns, until_ns, "left")
     total = np.concatenate(([0.0], np.cumsum(sorted_ns.astype(np.float64))))
-    return before * until_ns.astype(np.float64) - total[before]
+    return np.asarray(before * until_ns.astype(np.float64) - total[before], np.float64)
 
 
 def thinned(x: Floats, y: Floats, keep: Bool, limit: int = POINTS) -> Int64:

@@ -46,11 +46,12 @@ def folded(
     shown: int,
     noun: str,
     class_: str = "",
+    limit: int = ROWS,
 ) -> Markup:
-    """The first `shown` rows, the rest to be opened; past ROWS it says where they are."""
+    """The first `shown` rows, the rest to be opened; past `limit` it says where they are."""
     if len(rows) <= shown + 2:
         return table(caption, head, rows, class_)
-    rest = rows[shown:ROWS]
+    rest = rows[shown:limit]
     left_out = len(rows) - shown - len(rest)
     after = element("p", f"{plural(left_out, f'further {noun}')} in summary.json.", class_="note") if left_out else None
     first = table(caption, head, rows[:shown], class_) if shown else None

@@ -1,7 +1,7 @@
 """What lies behind every chart over time: stages, seams between slices, and the findings that name a time.
 
-A stage begins with its first arrival, a slice with its own: the instants are read off the requests, since summary.json
-holds no plan.
+A stage begins with its window, a slice with its first arrival, which is read off the requests: summary.json holds no
+plan.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from orchestrator.report.html_markup import Markup, element, join
 from orchestrator.report.html_series import Bins
 
 MARKS = 40  # findings drawn
-SEAMS = 200  # seams drawn; more would be a grey wall
+SEAMS = 300  # seams drawn
+CLEAR = 30  # more lines than that would be a wall, and are drawn faintly
 NAMED, NUMBERED = 0.16, 0.045  # share of the width that a stage's name, or its number alone, needs
 TOP = 4
 
@@ -66,8 +67,10 @@ class Timeline:
             low, high = axis.at(mark.from_s), axis.at(mark.to_s)
             parts.append(band(low, high, f"mark {mark.severity}"))
             parts.append(band(low, high, f"lid {mark.severity}", TOP))
-        parts += [upright(axis.at(seam), "seam") for seam in self.seams[:SEAMS]]
-        parts += [upright(axis.at(stage.from_s), "stage") for stage in self.stages[1:]]
+        style = "seam" if len(self.seams) <= CLEAR else "seam faint"
+        parts += [upright(axis.at(seam), style) for seam in self.seams[:SEAMS]]
+        style = "stage" if len(self.stages) <= CLEAR else "stage faint"
+        parts += [upright(axis.at(stage.from_s), style) for stage in self.stages[1:]]
         return join(parts)
 
     def labels(self, axis: Axis) -> Markup:
@@ -79,7 +82,7 @@ class Timeline:
             low, high = axis.at(stage.from_s), axis.at(stage.to_s)
             text = str(stage.stage) if high - low < NAMED else f"stage {stage.stage}"
             if not stage.measured and high - low >= NAMED:
-                text += ", warm-up"
+                text = "warm-up"
             if high - low >= NUMBERED:
                 parts.append(element("text", text, class_="tick name", x=f"{(low + high) * 50:.2f}%", y=-5))
         return join(parts)
@@ -99,7 +102,7 @@ class Timeline:
 
 
 def strips(x: Axis, bins: Bins, timeline: Timeline, words: Callable[[int], list[str]]) -> list[Hit]:
-    """What each bin tells when pointed at: its time, `words(k)`, and the findings then. Nothing where it has no words."""
+    """What each bin tells when pointed at: its time, `words(k)`, the findings then. Without words it tells nothing."""
     edges = bins.edges_s
     places = x.place(edges)
     hits = []
@@ -136,7 +139,9 @@ def _due(requests: Requests) -> Int64:
 
 def _bands(summary: Mapping[str, Any], requests: Requests, due: Int64, end_s: float) -> tuple[Band, ...]:
     measured = {stage["index"] for stage in summary["stages"] if not stage.get("warmup")}
-    starts = sorted((start / 1e9, stage) for stage, start in _earliest(requests.stage, due).items())
+    begins = {stage["index"]: stage["window"]["start_s"] for stage in summary["stages"] if stage.get("window")}
+    earliest = _earliest(requests.stage, due)
+    starts = sorted((begins.get(stage, first / 1e9), stage) for stage, first in earliest.items())
     ends = [start for start, _ in starts[1:]] + [end_s]
     return tuple(Band(stage, start, max(start, end), stage in measured) for (start, stage), end in zip(starts, ends))
 

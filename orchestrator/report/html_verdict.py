@@ -1,30 +1,28 @@
-"""The top of the page: which run, whether to believe it, and every doubt with its numbers, place and advice."""
+"""The top of the page: which run, whether to believe it, and its first numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import groupby
+from datetime import UTC, datetime
 from typing import Any
 
 from orchestrator.metrics.requests import Requests
 from orchestrator.report.html_ledger import headline
 from orchestrator.report.html_markup import Content, Markup, element, foreign, join
-from orchestrator.report.html_numbers import SPACE, decimals, exact, instant, ms, plain, plural, rate, share
-from orchestrator.report.html_tables import fold, section
+from orchestrator.report.html_numbers import SPACE, count, decimals, exact, ms, plural, rate, share
 
 SIGNS = {"VALID": "✓", "DEGRADED": "▲", "INVALID": "✕"}
-GRAVE = ("invalid", "degraded")
-ALIKE = 3  # findings of one code shown in full; the others are folded
-FOLDED = 200  # of those listed
-NUMBERS = 12  # of a finding shown
 
 Finding = Mapping[str, Any]
 
 
 def header(summary: Mapping[str, Any], requests: Requests) -> Markup:
     lanes, slices = ({shard[key] for shard in summary["shards"]} for key in ("lane", "slice"))
+    target, started = summary.get("target"), summary.get("started_unix_ns")
     facts: list[tuple[str, Content]] = [
         ("provider", summary["provider"]),
+        ("started", _utc(started) if started else None),
+        ("target", foreign(target["root"]) if target else None),
         ("model", [[", " if i else "", foreign(word)] for i, word in enumerate(requests.model.words[:5])]),
         ("load", f"{plural(summary['ledger']['planned'], 'request')} in {plural(len(summary['stages']), 'stage')}"),
         ("fan-out", f"{plural(len(lanes), 'lane')} × {plural(len(slices), 'slice')}"),
@@ -36,6 +34,11 @@ def header(summary: Mapping[str, Any], requests: Requests) -> Markup:
         element("dl", [element("div", element("dt", key), element("dd", value)) for key, value in facts if value]),
         class_="top",
     )
+
+
+def _utc(unix_ns: int) -> Markup:
+    at = datetime.fromtimestamp(unix_ns // 1_000_000_000, UTC)
+    return element("time", f"{at:%Y-%m-%d %H:%M:%S} UTC", datetime=at.isoformat())
 
 
 def verdict(summary: Mapping[str, Any]) -> Markup:
@@ -102,85 +105,10 @@ def _pair(dist: Mapping[str, Any]) -> Markup:
 
 def _ledger_tile(ledger: Mapping[str, int]) -> Markup:
     value, word, grave = headline(ledger)
-    return _tile(word, value, f"of {plural(ledger['planned'], 'planned request')}", "grave" if grave else "")
+    return _tile(word, value, f"of {count(ledger['planned'])} planned", "grave" if grave else "")
 
 
 def _tile(name: str, value: Content, below: Content, class_: str = "") -> Markup:
     return element(
         "div", element("dt", name), element("dd", value), element("dd", below, class_="below"), class_=class_ or None
     )
-
-
-def findings(summary: Mapping[str, Any]) -> Markup:
-    found: Sequence[Finding] = summary["findings"]
-    grave = [finding for severity in GRAVE for finding in found if finding["severity"] == severity]
-    notes = [finding for finding in found if finding["severity"] == "info"]
-    if not found:
-        body: Content = element("p", "None: nothing to doubt, nothing to add.")
-    else:
-        body = [
-            element("p", "None that lowers the verdict.") if not grave else _list(grave),
-            fold(f"{plural(len(notes), 'note')} for information: {_names(notes)}", _list(notes)) if notes else None,
-        ]
-    return section("findings", "Findings", "What casts doubt on the numbers, how much, where, and what to do.", body)
-
-
-def _names(found: Sequence[Finding]) -> str:
-    return ", ".join(dict.fromkeys(finding["code"] for finding in found))
-
-
-def _list(found: Sequence[Finding]) -> Markup:
-    """In order; of many with the same code the first ones in full."""
-    items: list[Markup] = []
-    for _, alike in groupby(sorted(found, key=lambda f: _order(found, f)), key=lambda f: (f["severity"], f["code"])):
-        same = list(alike)
-        full = same if len(same) <= ALIKE + 1 else same[:ALIKE]
-        items += [_finding(finding) for finding in full]
-        if rest := same[len(full) :]:
-            listed = element("ul", [element("li", foreign(one["message"])) for one in rest[:FOLDED]], class_="alike")
-            beyond = element("p", f"and {len(rest) - FOLDED:,} more in summary.json", class_="note")
-            items.append(
-                element(
-                    "li", fold(f"{len(rest):,} more {same[0]['code']}", listed, beyond if len(rest) > FOLDED else None)
-                )
-            )
-    return element("ol", items, class_="findings")
-
-
-def _order(found: Sequence[Finding], finding: Finding) -> int:
-    """Where the first finding of its kind stands."""
-    return next(
-        i for i, one in enumerate(found) if one["code"] == finding["code"] and one["severity"] == finding["severity"]
-    )
-
-
-def _finding(finding: Finding) -> Markup:
-    numbers = list(finding["numbers"].items())
-    shown = [element("span", f"{key}{SPACE}", element("b", foreign(plain(value)))) for key, value in numbers[:NUMBERS]]
-    place = where(finding["scope"])
-    return element(
-        "li",
-        element(
-            "p",
-            element("span", finding["severity"], class_=f"severity {finding['severity']}"),
-            " ",
-            element("code", finding["code"]),
-            element("span", place, class_="where") if place else None,
-            class_="tag",
-        ),
-        element("p", foreign(finding["message"]), class_="message"),
-        element("p", foreign(finding["advice"]), class_="advice") if finding["advice"] else None,
-        element("p", shown, class_="numbers") if shown else None,
-        class_=finding["severity"],
-    )
-
-
-def where(scope: Mapping[str, Any]) -> str:
-    """`stage 0 · lane 3 · 12–14.5 s`; empty: everywhere."""
-    parts = [f"{key} {scope[key]}" for key in ("stage", "lane", "slice") if scope[key] is not None]
-    low, high = scope["from_s"], scope["to_s"]
-    if low is not None and high is not None:
-        parts.append(f"at {instant(low)} s" if instant(low) == instant(high) else f"{instant(low)}–{instant(high)} s")
-    elif low is not None or high is not None:
-        parts.append(f"from {instant(low)} s" if low is not None else f"until {instant(high)} s")
-    return " · ".join(parts)

@@ -33,6 +33,11 @@ for (const frame of document.querySelectorAll(".frame")) {
   frame.addEventListener("pointerdown", (event) => show(words.has(event.target) ? event.target : null));
   frame.addEventListener("pointerleave", () => show(null));
 }
+let opened = [];
 addEventListener("beforeprint", () => {
-  for (const fold of document.querySelectorAll("details")) fold.open = true;
+  opened = [...document.querySelectorAll("details:not([open])")];
+  for (const fold of opened) fold.open = true;
+});
+addEventListener("afterprint", () => {
+  for (const fold of opened) fold.open = false;
 });

@@ -198,7 +198,7 @@ def test_undisturbed_runs_are_valid(tmp_path: Path, capsys: pytest.CaptureFixtur
                 why += [one for one in ended.summary()["findings"] if one["severity"] != "info"]
     with capsys.disabled():
         print(
-            f"\nundisturbed runs: {verdicts.count('VALID')} of {len(verdicts)} VALID, {repeated} repeated for interference"
+            f"\nundisturbed: {verdicts.count('VALID')} of {len(verdicts)} VALID, {repeated} repeated for interference"
         )
     assert math.isfinite(repeated)
     check_mostly_valid(verdicts)

@@ -1,4 +1,4 @@
-"""Laws 7 and 9: workers are processes that obey the store alone; whoever dies, sleeps or aborts, nobody goes on sending."""
+"""Laws 7 and 9: workers obey the store alone; whoever dies, sleeps or aborts, nobody goes on sending."""
 
 from __future__ import annotations
 

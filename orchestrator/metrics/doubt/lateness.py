@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from orchestrator.metrics.doubt.where import NAMED, lanes_of, quantile_by_lane, scope_of
+from orchestrator.metrics.doubt.where import NAMED, lanes_beyond, lanes_of, scope_of
 from orchestrator.metrics.finding import Finding, Scope
 from orchestrator.metrics.requests import Int64
 from orchestrator.metrics.stage_view import StageView
@@ -74,8 +74,8 @@ def _stage(view: StageView, code: str, value_s: float, share: Share, base_s: flo
 def _lanes(view: StageView, code: str, quantile: float, share: Share, base_s: float) -> Iterator[Finding]:
     """One finding that names the worst lane, where the stage as a whole is clean."""
     requests, limit_s = view.requests, share.limit_s(base_s)
-    lanes = quantile_by_lane(requests.lane[requests.sent], view.lateness_ns, quantile)
-    bad = np.flatnonzero((lanes.counts >= LANE_TAIL_FROM) & (lanes.values / 1e9 > limit_s))
+    lanes = lanes_beyond(requests.lane[requests.sent], view.lateness_ns, quantile, limit_s * 1e9)
+    bad = np.flatnonzero(lanes.counts >= LANE_TAIL_FROM)
     if not bad.size:
         return
     bad = bad[np.argsort(-lanes.values[bad], kind="stable")]

@@ -48,15 +48,25 @@ class ByLane:
 
 
 def quantile_by_lane(lane: Int32, values: Int64, share: float) -> ByLane:
-    """Linear quantiles of each lane's values; all lanes at once, since there may be thousands."""
-    order = np.lexsort((values, lane))
-    ordered = values[order].astype(np.float64)
+    """Linear quantiles of each lane's values. Lanes are sorted as small integers, which numpy does by radix."""
+    order = np.argsort(lane.astype(np.uint16) if lane.max(initial=0) < 1 << 16 else lane, kind="stable")
     lanes, first, counts = np.unique(lane[order], return_index=True, return_counts=True)
-    place = share * (counts - 1)
-    below = np.floor(place).astype(np.int64)
-    above = np.minimum(below + 1, counts - 1)
-    low, high = ordered[first + below], ordered[first + above]
-    return ByLane(lanes, counts, low + (high - low) * (place - below))
+    found = [np.quantile(own, share) for own in np.split(values[order], first[1:])] if lanes.size else []
+    return ByLane(lanes, counts, np.array(found, np.float64))
+
+
+def lanes_beyond(lane: Int32, values: Int64, share: float, limit: float) -> ByLane:
+    """Only the lanes whose quantile lies beyond `limit`: it takes more than 1 - share of a lane's values beyond it."""
+    over = values > limit
+    if not over.any():
+        return ByLane(np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0))
+    size = int(lane.max()) + 1
+    total, beyond = np.bincount(lane, minlength=size), np.bincount(lane[over], minlength=size)
+    near = np.flatnonzero(beyond >= (1 - share) * (total - 1))
+    some = np.isin(lane, near[beyond[near] > 0])
+    found = quantile_by_lane(lane[some], values[some], share)
+    bad = found.values > limit
+    return ByLane(found.lanes[bad], found.counts[bad], found.values[bad])
 
 
 def lanes_of(requests: Requests) -> int:

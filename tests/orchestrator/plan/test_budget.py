@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import time
 from typing import Any
 
+import pytest
+
+from orchestrator.config.invalid import ConfigInvalid
 from orchestrator.plan import budget
 from orchestrator.plan.phases import schedule
 from tests.orchestrator.plan.planned import config, outlined
@@ -42,6 +46,41 @@ def test_a_plan_without_a_request_is_refused() -> None:
     assert [(one.code, one.path) for one in found.problems] == [("no_requests", "load.stages")]
 
 
-def test_a_plan_of_more_shards_than_can_be_watched_is_refused() -> None:
-    found = outlined({"stages": [{"rate": 10, "duration": 1000}]}, fanout={"lanes": 200, "slice": 1})
-    assert "too_many_shards" in [one.code for one in found.problems]
+USERS = {"type": "concurrent", "stages": [{"concurrency_level": 500, "duration": 600_000_000}]}
+
+
+@pytest.mark.parametrize(
+    ("load", "fanout", "code", "path"),
+    [
+        ({"stages": [{"rate": 10, "duration": 1000}]}, {"lanes": 200, "slice": 1}, "too_many_shards", "fanout.slice"),
+        ({"stages": [{"rate": 1e-3, "duration": 1e8}]}, {"slice": "1ms"}, "too_many_shards", "fanout.slice"),
+        (USERS, {"slice": "1s"}, "too_many_shards", "fanout.slice"),
+        (
+            {"type": "poisson", "stages": [{"rate": 1, "duration": 1}, {"rate": 9e8, "duration": 9e8}]},
+            {},
+            "too_many_requests",
+            "load.stages.1",
+        ),
+        (
+            {"type": "concurrent", "stages": [{"concurrency_level": 5, "num_requests": 10**15}]},
+            {},
+            "too_many_requests",
+            "load.stages.0",
+        ),
+    ],
+)
+def test_what_is_too_large_is_refused_before_it_is_laid_out(
+    load: dict[str, Any], fanout: dict[str, Any], code: str, path: str
+) -> None:
+    started = time.monotonic()
+    with pytest.raises(ConfigInvalid) as refused:
+        outlined(load, fanout=fanout)
+    assert [(one.code, one.path) for one in refused.value.problems] == [(code, path)]
+    assert time.monotonic() - started < 5
+
+
+def test_many_slices_of_one_lane_are_counted_in_seconds() -> None:
+    started = time.monotonic()
+    found = outlined({"stages": [{"rate": 1, "duration": 40_000}]}, fanout={"lanes": 1, "slice": 1})
+    assert found.slices == 40_000 and found.peak_concurrency == 125  # 1 + the drain of 120 s + the lead of 3.4 s
+    assert time.monotonic() - started < 20  # measured: 0.3 s

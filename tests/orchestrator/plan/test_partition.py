@@ -14,7 +14,9 @@ from orchestrator.plan.phases import Phase
 def phase(slice_rows: tuple[int, ...], first_k: int = 0, block: int | None = None, users: int | None = None) -> Phase:
     slices = tuple(SlicePlan(index, index, index + 1) for index in range(len(slice_rows)))
     kind = "open" if users is None else "closed_time"
-    return Phase(0, kind, (0,), slices, 0.0, first_k, sum(slice_rows), slice_rows, (0,), None, users, block)
+    steps = slice_rows if block is None else (block,) * len(slice_rows)
+    first_ks = tuple(first_k + sum(steps[:index]) for index in range(len(steps)))
+    return Phase(0, kind, (0,), slices, 0.0, first_ks, sum(slice_rows), slice_rows, (0,), None, users, block)
 
 
 def owners(one: Phase, lanes: int) -> dict[int, list[tuple[int, int]]]:
@@ -22,7 +24,7 @@ def owners(one: Phase, lanes: int) -> dict[int, list[tuple[int, int]]]:
     found: dict[int, list[tuple[int, int]]] = {}
     for part in partition(one, lanes):
         for row in range(part.first, part.stop, part.step):
-            found.setdefault(one.slice_first_k(part.slice) + row, []).append((part.lane, part.slice))
+            found.setdefault(one.first_ks[part.slice] + row, []).append((part.lane, part.slice))
     return found
 
 

@@ -47,10 +47,16 @@ def test_each_closed_stage_by_count_is_a_phase_with_numbers_that_go_on() -> None
     stages = [{"concurrency_level": 4, "num_requests": 80}, {"concurrency_level": 8, "num_requests": 20}]
     found = planned({"type": "concurrent", "interval": 2, "stages": stages}, slice_s=5)
     first, second = found.phases
-    assert (first.kind, first.first_k, first.rows, first.users, first.pause_before_s) == ("closed_count", 0, 80, 4, 0)
-    assert (second.kind, second.first_k, second.rows, second.users, second.pause_before_s) == (
+    assert (first.kind, first.first_ks, first.rows, first.users, first.pause_before_s) == (
         "closed_count",
+        (0,),
         80,
+        4,
+        0,
+    )
+    assert (second.kind, second.first_ks, second.rows, second.users, second.pause_before_s) == (
+        "closed_count",
+        (80,),
         20,
         8,
         2,
@@ -66,7 +72,7 @@ def test_a_closed_loop_by_time_prepares_rows_per_slice_and_plans_no_count() -> N
     assert phase.kind == "closed_time" and found.requests is None
     assert phase.slice_rows == (600, 600, 600)  # 3 users x 20 a second x 10 s
     assert phase.block == 600 * INDICES_PER_ROW
-    assert [phase.slice_first_k(index) for index in range(3)] == [0, phase.block, 2 * phase.block]
+    assert phase.first_ks == (0, phase.block, 2 * phase.block)
 
 
 def test_prepared_rows_are_bounded_and_never_fewer_than_users() -> None:
