@@ -16,6 +16,7 @@ from function.arrival import Arrival, Row
 from function.gate import AbortedKind, Gate
 from function.progress import Tally
 from function.rim import Rim
+from function.transport.port import Stamping
 
 _CUT_S = 5.0  # a cancelled request that does not end within this is a defect, and the worker fails
 
@@ -24,6 +25,9 @@ class Performer(Protocol):
     """What sends requests: function.request.Requester, as far as a shard knows it."""
 
     origin_ns: int  # the run's t0 on the worker's clock; set once go is known
+
+    @property
+    def stamping(self) -> Stamping: ...
 
     async def warm(self, connections: int = 1) -> object: ...
 

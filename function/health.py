@@ -17,6 +17,7 @@ from pathlib import Path
 from function.clock import Clock
 from function.contract.receipt import Health, HealthSecond
 from function.rim import Rim
+from function.transport.port import Stamping
 
 SAMPLE_NS = 10_000_000
 _SECOND_NS = 1_000_000_000
@@ -45,7 +46,8 @@ class HealthProbe:
         self._begin_second(now_ns)
         self._alarm.set(self._due_ns)
 
-    def close(self) -> Health:
+    def close(self, stamping: Stamping) -> Health:
+        """`stamping`: of what received the answers."""
         self._alarm.close()
         self._end_second(self._clock.now_ns())
         lags = sorted(self._lags.items())
@@ -58,6 +60,8 @@ class HealthProbe:
             cold_start_ns=self._cold_start_ns,
             rss_max_bytes=_rss_max_bytes(),
             seconds=tuple(self._seconds),
+            kernel_stamps=stamping.kernel,
+            clock_steps=stamping.clock_steps,
         )
 
     def _sample(self) -> None:

@@ -19,7 +19,7 @@ from function.dialects import DIALECTS
 from function.error_text import shorten
 from function.prompts import BodyTemplate
 from function.transport.head import RequestHead, parse_endpoint
-from function.transport.port import Failure, Transport, TransportError, WarmUp
+from function.transport.port import Failure, Stamping, Transport, TransportError, WarmUp
 from function.usage import Usage
 
 _NO_BODY = Answer(finished=False, spoke=False, fault=("truncated", "the answer has no body"))
@@ -56,6 +56,10 @@ class Requester:
         self._refused = None
         if not endpoint.allowed_by(target.allowed):
             self._refused = Failure("target_refused", f"{endpoint.host_port} is not on this worker's list of targets")
+
+    @property
+    def stamping(self) -> Stamping:
+        return self._transport.stamping
 
     async def warm(self, connections: int = 1) -> WarmUp:
         """Name, connection and TLS, without a request. A failure is a value."""

@@ -82,7 +82,7 @@ class Sending:
             await asyncio.wait({flusher})
         self.state = "ended"
         self.recorder.flush(last=True)
-        return _ending(stop, error, loop, timeline, probe.close())
+        return _ending(stop, error, loop, timeline, probe.close(self._performer.stamping))
 
     async def _send(self, loop: OpenLoop | ClosedLoop, timeline: Timeline, vigil: Vigil) -> Stop | None:
         self.state = "sending"

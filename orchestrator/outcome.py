@@ -27,6 +27,12 @@ class Problem:
             "hint": self.hint,
         }
 
+    def as_line(self) -> str:
+        """`error[code] path: message (hint)`."""
+        where = f" {self.path}:" if self.path and not self.message.startswith(f"{self.path}:") else ""
+        hint = f" ({self.hint})" if self.hint else ""
+        return f"{self.severity}[{self.code}]{where} {self.message}{hint}"
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

@@ -43,19 +43,12 @@ def envelope(result: Outcome) -> dict[str, Any]:
     }
 
 
-def line_of(problem: Problem) -> str:
-    """`error[code] path: message (hint)`, on one line."""
-    where = f" {problem.path}:" if problem.path and not problem.message.startswith(f"{problem.path}:") else ""
-    hint = f" ({problem.hint})" if problem.hint else ""
-    return f"{problem.severity}[{problem.code}]{where} {problem.message}{hint}"
-
-
 def _words(result: Outcome) -> None:
     for problem in result.problems:
         if not _same(problem, result.error):
-            print(line_of(problem), file=sys.stderr)
+            print(problem.as_line(), file=sys.stderr)
     if result.error is not None:
-        print(line_of(result.error), file=sys.stderr)
+        print(result.error.as_line(), file=sys.stderr)
     if isinstance(result.human, str):
         if result.human:
             print(result.human.rstrip("\n"))

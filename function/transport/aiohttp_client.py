@@ -25,18 +25,22 @@ from function.clock import Clock
 from function.contract.spec import Target
 from function.error_text import shorten
 from function.transport.head import parse_endpoint
-from function.transport.port import Failure, Sink, TransportError, WarmUp
+from function.transport.port import (
+    KEEP_ALIVE_S,
+    LINE_LIMIT,
+    READ_BYTES,
+    Failure,
+    Sink,
+    Stamping,
+    TransportError,
+    WarmUp,
+)
 from function.transport.proxy import environment_proxy
 from function.transport.tls import tls_context
 
-# Servers close idle connections after 5 s (uvicorn, llama.cpp), 60 s (load balancers) or 75 s (nginx). One that is
-# written to as it closes is a lost request, so none is used that has been idle for as long as the most impatient allow.
-KEEP_ALIVE_S = 4.0
 DNS_CACHE_S = 60
-LINE_LIMIT = 1 << 16  # bytes of a status line or of one header
 # The parser stops the socket above twice this; what a read brought is taken before the next, so it never does.
 READ_LIMIT = 1 << 20
-READ_BYTES = 1 << 14  # asyncio's 256 KiB per read cost three times the CPU
 _HUNG_UP = getattr(select, "POLLRDHUP", 0)
 _NO_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=None, sock_read=None, sock_connect=None)
 
@@ -228,6 +232,10 @@ class AiohttpTransport:
         )
         # The connector writes into a request that goes through a proxy, and then finds no connection it kept for it.
         self._shared = None if proxy else self._template()
+
+    @property
+    def stamping(self) -> Stamping:
+        return Stamping()  # by the clock, as the loop comes to each read
 
     async def acquire(self) -> AiohttpChannel:
         before = self._clock.now_ns()

@@ -10,6 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
+# Servers close idle connections after 5 s (uvicorn, llama.cpp), 60 s (load balancers) or 75 s (nginx). One that is
+# written to as it closes is a lost request, so none is used that has been idle for as long as the most impatient allow.
+KEEP_ALIVE_S = 4.0
+LINE_LIMIT = 1 << 16  # bytes of a status line or of one header
+READ_BYTES = 1 << 14  # asyncio's 256 KiB per read cost three times the CPU
+
 
 class Failure(NamedTuple):
     """`kind` is one of contract.record.FAILED_KINDS or `connect_timeout`."""
@@ -36,15 +42,24 @@ class WarmUp(NamedTuple):
     failure: Failure | None = None
 
 
+class Stamping(NamedTuple):
+    """How reads were stamped so far. `kernel`: by the kernel as they arrived, so a busy loop has delayed no stamp.
+    `clock_steps`: how often the wall clock was set meanwhile, and the instant of the read stood in."""
+
+    kernel: bool = False
+    clock_steps: int = 0
+
+
 class Sink(Protocol):
     """Told of one exchange: head, then any number of feeds, then end or fail, exactly once. Must not raise."""
 
     def head(self, stamp_ns: int, status: int, headers: Mapping[str, str]) -> None:
-        """The final status line and headers (1xx are not told); names are matched without case."""
+        """The final status line and headers (1xx are not told); ask for names in lower case."""
         ...
 
     def feed(self, stamp_ns: int, data: bytes) -> None:
-        """Body bytes of one read, without transfer coding."""
+        """Body bytes of one read, without transfer coding. The next read's stamp is later by at least a nanosecond for
+        every four of them."""
         ...
 
     def end(self, stamp_ns: int) -> None:
@@ -88,6 +103,9 @@ class Transport(Protocol):
     def proxy_headers(self) -> Mapping[str, str]:
         """Headers the proxy wants on every request."""
         ...
+
+    @property
+    def stamping(self) -> Stamping: ...
 
     async def acquire(self) -> Channel:
         """A connection. Does not yield to the loop where an idle one is at hand. Raises TransportError."""

@@ -34,5 +34,5 @@ def run(word: str, root: str) -> Outcome:
         "undone": undone,
         "open_shards": left,
     }
-    words = "every shard has stopped" if not left else f"{len(left)} shards have not said how they stopped"
+    words = f"not yet heard of: {', '.join(left)}" if left else "every shard has stopped"
     return Outcome("abort", result=result, human=f"{stored.run_id} is aborted: {words}")

@@ -71,7 +71,5 @@ def _rest(config: Config) -> Iterator[Line]:
         yield "metrics.type", "asking Prometheus", "leave metrics out, or type: default"
     copies = {"google_cloud_storage": "a copy of the report in GCS", "simple_storage_service": "a copy in S3"}
     yield from _given(config.storage, "storage", copies)
-    if config.server.transport == "native":
-        yield "server.transport", "transport native", "auto or aiohttp"
     if config.fanout.regions:
         yield "fanout.regions", "spreading lanes over regions", "leave fanout.regions out"

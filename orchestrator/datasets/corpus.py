@@ -19,7 +19,7 @@ from orchestrator.datasets.escaping import inside
 from orchestrator.datasets.pieces import USER, Layer, Mask, Woven, requests, weave
 from orchestrator.datasets.port import Int64, Requests
 from orchestrator.datasets.turns import Turn
-from orchestrator.plan.draws import Stream
+from orchestrator.draws import Stream
 
 CHUNK_BYTES = 1 << 20
 JOINT = "\n\n"  # between the messages of a prompt on completions
@@ -48,33 +48,36 @@ class OutputLengths(Protocol):
     def draw(self, ks: Int64) -> Int64: ...
 
 
-class Corpus:
-    """`limit`: no k is ever that large, so entries that only later ks would use are neither packed nor uploaded.
+@dataclass(frozen=True, slots=True)
+class Use:
+    """How entries are used. `limit`: no k is ever that large, so what only later ks would use is not even packed."""
 
-    `lengths` draws output lengths where an entry has none; `lead_tokens`: tokens of each group put before a prompt.
-    """
+    seed: int
+    chat: bool
+    unique: bool = True
+    limit: int | None = None
+
+
+class Corpus:
+    """`lengths` draws output lengths where an entry has none; `lead_tokens`: of each group put before a prompt."""
 
     def __init__(
         self,
         entries: Sequence[Entry],
+        use: Use,
         measure: Measure,
         lengths: OutputLengths | None = None,
         lead_tokens: Int64 | None = None,
-        *,
-        seed: int,
-        chat: bool,
-        unique: bool = True,
-        limit: int | None = None,
     ) -> None:
-        self._order = Stream(seed, "entries")
+        self._order = Stream(use.seed, "entries")
         self._entries = len(entries)
-        self._unique = unique
+        self._unique = use.unique
         self._lengths = lengths
         self._lead_tokens = lead_tokens
-        used = self._pass(0, 1)[0][:limit]
+        used = self._pass(0, 1)[0][: use.limit]
         self._place = np.full(len(entries), -1, dtype=np.int64)
         self._place[used] = np.arange(used.size)
-        self._pack(measure([entries[index] for index in used.tolist()]), chat)
+        self._pack(measure([entries[index] for index in used.tolist()]), use.chat)
 
     def _pack(self, entries: Sequence[Entry], chat: bool) -> None:
         packer = _Packer()
@@ -122,10 +125,12 @@ class Corpus:
         passes, at = ks // self._entries, ks % self._entries
         entry = np.empty_like(ks)
         width = max(1, _PASSES_WORDS // self._entries)
-        for start in np.unique(passes // width * width).tolist():
-            here = (passes >= start) & (passes < start + width)
-            stop = int(passes[here].max()) + 1
-            entry[here] = self._pass(start, stop)[passes[here] - start, at[here]]
+        spans = passes // width
+        for span in np.unique(spans).tolist():
+            here = spans == span
+            own = passes[here]
+            start = int(own.min())
+            entry[here] = self._pass(start, int(own.max()) + 1)[own - start, at[here]]
         return entry
 
     def _pass(self, start: int, stop: int) -> Int64:

@@ -17,7 +17,7 @@ from orchestrator.config.data import Data
 from orchestrator.config.data_checks import file_format
 from orchestrator.config.root import Config
 from orchestrator.datasets import parquet
-from orchestrator.datasets.corpus import Corpus, Entry
+from orchestrator.datasets.corpus import Corpus, Entry, Use
 from orchestrator.datasets.escaping import is_unicode, malformed, parse, read
 from orchestrator.datasets.lengths import Lengths
 from orchestrator.datasets.measuring import Counter, Measuring, lead_tokens
@@ -53,9 +53,9 @@ class File:
         elif any(entry.output_tokens < 0 for entry in entries):
             self.notes.append("rows without a length, and no data.output_tokens: the model decides how long it answers")
         tokens = lead_tokens(counter) if data.unique else None
-        chat = config.api.type == "chat"
         measure = Measuring(counter, silent_tokens=-1)
-        self._corpus = Corpus(entries, measure, lengths, tokens, seed=seed, chat=chat, unique=data.unique, limit=limit)
+        use = Use(seed, config.api.type == "chat", data.unique, limit)
+        self._corpus = Corpus(entries, use, measure, lengths, tokens)
         self.texts = self._corpus.texts
 
     def draw(self, ks: Int64) -> Requests:

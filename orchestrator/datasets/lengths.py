@@ -13,10 +13,10 @@ from collections.abc import Callable
 import numpy as np
 
 from function.contract.errors import UsageError
+from orchestrator.arithmetic import Float64, exp, log
 from orchestrator.config.distribution import Distribution
 from orchestrator.datasets.port import Int64
-from orchestrator.plan.arithmetic import Float64, exp, log
-from orchestrator.plan.draws import Stream, at
+from orchestrator.draws import Stream, at
 
 WIDEST = 4_000_000
 _CUTS = 16  # of an integer's cell, where a density is integrated by midpoints

@@ -18,7 +18,7 @@ from orchestrator.datasets.lengths import Lengths
 from orchestrator.datasets.pieces import USER, layer, requests, weave
 from orchestrator.datasets.port import Int64, Requests
 from orchestrator.datasets.words import LETTERS, Vocabulary, invented, single_tokens
-from orchestrator.plan.draws import Stream
+from orchestrator.draws import Stream
 
 PLACES = 1 << 16
 _STRIDE = 40_503  # odd: neighbouring ks begin far apart in the pool, and every place comes before any comes again

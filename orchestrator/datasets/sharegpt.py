@@ -13,7 +13,7 @@ from typing import Any
 
 from function.contract.errors import UsageError
 from orchestrator.config.root import Config
-from orchestrator.datasets.corpus import Corpus, Entry
+from orchestrator.datasets.corpus import Corpus, Entry, Use
 from orchestrator.datasets.escaping import is_unicode, malformed, parse, read, unreadable
 from orchestrator.datasets.filters import Bounds, within
 from orchestrator.datasets.measuring import Counter, Measuring, lead_tokens, silent_tokens
@@ -41,9 +41,9 @@ class ShareGPT:
             raise empty(path, self.skipped)
         self.usable = len(entries)
         self.notes = list(_notes(entries, counter, silent, bounds[0] is not None))
-        chat = config.api.type == "chat"
         tokens = lead_tokens(counter) if data.unique else None
-        self._corpus = Corpus(entries, measure, None, tokens, seed=seed, chat=chat, unique=data.unique, limit=limit)
+        use = Use(seed, config.api.type == "chat", data.unique, limit)
+        self._corpus = Corpus(entries, use, measure, None, tokens)
         self.texts = self._corpus.texts
 
     def draw(self, ks: Int64) -> Requests:

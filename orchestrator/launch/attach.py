@@ -55,15 +55,16 @@ def attach(stored: StoredRun, view: View) -> Attached:
     with Interrupts() as interrupts:
         clock = _started(store)
         while True:
-            seen = Observer(store, plan, view, clock.now_ns).until_known(interrupts.wait)
+            seen = Observer(store, plan, view, clock).until_known(interrupts.wait)
             if seen == "still":
                 taken = _take_over(store, plan, clock)
                 if taken is not None:
-                    view.say(f"the orchestrator of {plan.run_id} has fallen silent: taking over")
+                    why = "was left to itself" if plan.coordination.detached else "has lost its orchestrator"
+                    view.say(f"{plan.run_id} {why}: taking over")
                     return _finish(stored, taken, clock, view, interrupts)
                 if not _lapsed(store, plan, clock):
                     continue  # somebody else was faster
-                view.say(f"the orchestrator of {plan.run_id} is gone, and its lease with it: ending the run")
+                view.say(f"{plan.run_id} has lost its orchestrator, and its lease with it: ending the run")
                 hold_abort(store, put_abort(store, "lease"), plan.coordination.beat_s, silence(store))
             elif seen == "abort":
                 _await_silence(store)

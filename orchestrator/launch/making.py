@@ -16,10 +16,10 @@ from orchestrator.config.loading import Loaded
 from orchestrator.datasets.opening import open_dataset
 from orchestrator.datasets.port import Dataset
 from orchestrator.datasets.tokens import hub_token, open_tokenizer, tokenizer_name
+from orchestrator.draws import new_seed
 from orchestrator.launch.prepare import Prepared, cpus
 from orchestrator.outcome import Problem
 from orchestrator.plan.build import Built, build
-from orchestrator.plan.draws import new_seed
 from orchestrator.plan.inputs import PlanInputs
 from orchestrator.plan.outline import Outline, outline
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 from function.contract.plan import Plan
 from function.store.port import ObjectStore
-from orchestrator.launch.clock import boot_ns
+from orchestrator.launch.clock import StoreClock, boot_ns
 from orchestrator.launch.fleet import Fleet
 from orchestrator.launch.snapshot import Board
 from orchestrator.launch.timetable import ns
@@ -18,19 +18,22 @@ from orchestrator.launch.view import View
 from orchestrator.launch.watch import News, Watch
 
 LOOK_S = 0.5
+WATCHED_NS = 1_000_000_000
 Seen = Literal["done", "abort", "still"]
 
 
 class Observer:
-    """`now_ns` gives unix ns on the store's clock; stillness is judged by the boot clock alone."""
+    """Stillness counts from the store's stamp of the last beat, against the store's clock; and it is seen with our own
+    eyes for a second at least."""
 
-    def __init__(self, store: ObjectStore, plan: Plan, view: View, now_ns: Callable[[], int]) -> None:
+    def __init__(self, store: ObjectStore, plan: Plan, view: View, clock: StoreClock) -> None:
         self._watch = Watch(store)
         self._fleet = Fleet(plan, "")
         self._board = Board(plan, self._fleet.groups)
         self._view = view
-        self._now_ns = now_ns
-        self._patience_ns = 0 if plan.coordination.detached else 2 * ns(plan.coordination.beat_s)
+        self._clock = clock
+        self._detached = plan.coordination.detached
+        self._patience_ns = 2 * ns(plan.coordination.beat_s) + clock.error_ns
         self._beat: tuple[int, int] | None = None
         self._moved_ns = boot_ns()
 
@@ -45,12 +48,14 @@ class Observer:
             beat = (news.control.epoch, news.control.beat)
             if beat != self._beat:
                 self._beat, self._moved_ns = beat, boot_ns()
-            if boot_ns() - self._moved_ns >= self._patience_ns:
+            watched_ns = boot_ns() - self._moved_ns
+            age_ns = max(watched_ns, self._clock.now_ns() - news.stamp_ns)
+            if self._detached or (age_ns >= self._patience_ns and watched_ns >= WATCHED_NS):
                 return "still"
             wait(LOOK_S)
 
     def _show(self, news: News) -> None:
-        now_ns = self._now_ns()
+        now_ns = self._clock.now_ns()
         for go in news.go:
             self._fleet.go_settled(go, now_ns)
         for ready in news.ready:

@@ -63,7 +63,7 @@ def prepare(asked: Asked, environment: Mapping[str, str] | None = None) -> Prepa
         refused += check_environment(config, environment)
     if refused:
         raise ConfigInvalid(loaded.source, (*refused, *loaded.problems))
-    return Prepared(asked, run_id, loaded, headers_of(config, environment), (*loaded.problems))
+    return Prepared(asked, run_id, loaded, headers_of(config, environment), loaded.problems)
 
 
 def new_run_id() -> str:

@@ -29,7 +29,6 @@ from orchestrator.launch.view import View
 from orchestrator.outcome import ABORTED, Problem
 from orchestrator.providers.opening import check_provider_built, open_provider
 from orchestrator.providers.port import Provider
-from orchestrator.voice import line_of
 
 if TYPE_CHECKING:  # these bring numpy and pyarrow in
     from orchestrator.launch.ending import Reported
@@ -105,6 +104,7 @@ def _plan(prepared: Prepared, store: ObjectStore, held: ExitStack) -> Planned:
     from orchestrator.launch.making import make, read_data, sketch, streams_per_lane
 
     sketched = sketch(prepared)
+    provider.warm(sketched.outline.lanes)
     if detach:
         terms = sketched.outline.coordination
         mock = _mock(prepared, terms.lease_s + terms.drain_s, held)
@@ -161,7 +161,7 @@ def _announce(planned: Planned, store: ObjectStore, view: View) -> None:
     from orchestrator.launch.making import headline
 
     for problem in planned.problems:
-        view.say(line_of(problem))
+        view.say(problem.as_line())
     view.say(headline(planned.built, store.uri))
 
 

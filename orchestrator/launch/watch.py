@@ -22,9 +22,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What changed since the last look. `control` is always what lies there now; `go` only where it was asked for."""
+    """What changed since the last look. `control` is always what lies there now, stamped by the store when it was
+    written; `go` is told only where it was asked for."""
 
     control: Control
+    stamp_ns: int
     ready: tuple[Ready, ...]
     progress: tuple[Progress, ...]
     receipts: tuple[Receipt, ...]
@@ -44,8 +46,10 @@ class Watch:
         `go`: also read go objects that are new, for somebody who does not create them.
         """
         seen = dict(self._seen)
+        blob = self._store.get(keys.CONTROL)
         news = News(
-            decode(Control, self._store.get(keys.CONTROL).body, keys.CONTROL),
+            decode(Control, blob.body, keys.CONTROL),
+            blob.stored.stamp_ns,
             tuple(self._new(keys.READY, Ready, seen)),
             tuple(self._new(keys.PROGRESS, Progress, seen)),
             tuple(self._new(keys.RECEIPTS, Receipt, seen)),

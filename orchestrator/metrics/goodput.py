@@ -84,7 +84,7 @@ def _meets(name: str, limit_s: float, requests: Requests, streaming: bool) -> Bo
     if found.per_row is not None:  # a request's gaps between tokens are judged by their mean
         firsts = np.cumsum(found.per_row) - found.per_row
         values = np.add.reduceat(values, firsts, dtype=np.int64) / found.per_row if values.size else values
-    met[found.rows] = values <= limit_s * 1e9
+    met[found.rows] = values / 1e9 <= limit_s
     return met
 
 

@@ -57,7 +57,7 @@ def is_steady(scheduled_ns: Int64, window: Window) -> bool:
     """Whether the planned rate stayed the same: not if quarters differ by half, and by more than chance."""
     quarters = np.array([int(window.part(i, i + 1, 4).holds(scheduled_ns).sum()) for i in range(4)])
     spread = quarters.max() - quarters.min()
-    chance = STEADY_SIGMAS * np.sqrt(quarters.mean())
+    chance = STEADY_SIGMAS * np.sqrt(2 * quarters.mean())
     return bool(quarters.max() <= STEADY_RATIO * quarters.min() or spread <= chance)
 
 

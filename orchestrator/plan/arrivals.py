@@ -12,8 +12,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.plan.arithmetic import Float64, cos_turns, exp, log
-from orchestrator.plan.draws import Stream, unit
+from orchestrator.arithmetic import Float64, cos_turns, exp, log
+from orchestrator.draws import Stream, unit
 from orchestrator.plan.exact import BLOCK, SECOND_NS, whole_ns
 from orchestrator.plan.shapes import Shape, even_ns
 
@@ -83,12 +83,13 @@ def positions(gaps: Gaps, end: int) -> Int64:
     total = 0
     start = 0
     while total < end:
-        part = np.rint(gaps.block(start, BLOCK) * POSITION).astype(np.int64)
+        count = min(BLOCK, (end - total) * 9 // (8 * POSITION) + 32)  # about what is missing
+        part = np.rint(gaps.block(start, count) * POSITION).astype(np.int64)
         np.cumsum(part, out=part)
         part += total
         parts.append(part)
         total = int(part[-1])
-        start += BLOCK
+        start += count
     if not parts:
         return np.empty(0, dtype=np.int64)
     parts[-1] = parts[-1][: np.searchsorted(parts[-1], end, side="left")]

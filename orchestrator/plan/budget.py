@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orchestrator.config.load import Load
+from orchestrator.config.load import Load, Stage
 from orchestrator.config.root import Config
 from orchestrator.outcome import Problem
-from orchestrator.plan.phases import Schedule
+from orchestrator.plan.phases import Schedule, prepared
 from orchestrator.plan.shapes import shape_of
 
 MOST_SHARDS = 100_000
+LEAST_BURSTINESS = 0.01  # gaps ten times as variable as a Poisson process's; below, nearly all of them vanish
 MOST_REQUESTS = 100_000_000  # of which a plan takes about 13 GB
 
 
@@ -55,16 +56,28 @@ def check_rows(plan: Schedule) -> Iterator[Problem]:
 
 def check_size(load: Load, lanes: int, slice_s: float | None) -> Iterator[Problem]:
     """Before anything is laid out: what would not fit into memory, or into an orchestrator's sight."""
-    stages = load.stages
+    rows = [_rows(load, stage, slice_s) for stage in load.stages]
+    if sum(rows) > MOST_REQUESTS:
+        message = f"{sum(rows):,} requests are more than one plan holds ({MOST_REQUESTS:,})"
+        yield Problem("too_many_requests", message, f"load.stages.{rows.index(max(rows))}", "split the run")
+    if load.type == "gamma" and load.burstiness < LEAST_BURSTINESS:
+        message = f"{load.burstiness:g} is burstier than can be told from everything at once"
+        yield Problem("impossible", message, "load.burstiness", f"at least {LEAST_BURSTINESS:g}")
     closed = load.type == "concurrent"
-    counts = [stage.num_requests or 0 for stage in stages] if closed else [shape_of(stage).total for stage in stages]
-    most = int(max(counts))
-    if sum(counts) > MOST_REQUESTS:
-        message = f"{int(sum(counts)):,} requests are more than one plan holds ({MOST_REQUESTS:,})"
-        yield Problem("too_many_requests", message, f"load.stages.{[*map(int, counts)].index(most)}", "split the run")
-    lengths_s = [stage.duration or 0.0 for stage in stages]
-    pauses_s = 0.0 if closed else load.interval * (len(stages) - 1)
-    shards = lanes * ((sum(lengths_s) + pauses_s) // slice_s + len(stages) if slice_s else len(stages))
+    length_s = sum(stage.duration or 0.0 for stage in load.stages)
+    length_s += 0.0 if closed else load.interval * (len(load.stages) - 1)
+    shards = int(lanes * (len(load.stages) + (length_s // slice_s if slice_s else 0)))
     if shards > MOST_SHARDS:
-        message = f"{int(shards):,} shards are more than an orchestrator can watch ({MOST_SHARDS:,})"
+        message = f"{shards:,} shards are more than an orchestrator can watch ({MOST_SHARDS:,})"
         yield Problem("too_many_shards", message, "fanout.slice", "longer slices, or fewer fanout.lanes")
+
+
+def _rows(load: Load, stage: Stage, slice_s: float | None) -> int:
+    """Rows that the stage will take, about."""
+    if load.type != "concurrent":
+        return int(shape_of(stage).total)
+    if stage.num_requests is not None:
+        return stage.num_requests
+    length_s, users = stage.duration or 0.0, stage.concurrency_level or 1
+    width_s = length_s if slice_s is None else min(length_s, slice_s)
+    return int(prepared(users, width_s) * (length_s / width_s))

@@ -51,7 +51,7 @@ class Outline:
 
 
 def outline(config: Config, inputs: PlanInputs) -> Outline:
-    """Stages, counts, lanes, slices and settings; what is wrong is in `problems`. ConfigInvalid: too large to lay out."""
+    """Stages, counts, lanes, slices, settings; what is wrong is in `problems`. ConfigInvalid: too large to lay out."""
     terms = fanout.coordination(config, inputs.provider, inputs.cpus)
     too_large = tuple(budget.check_size(config.load, terms.lanes, terms.slice_s))
     if too_large:
@@ -68,6 +68,7 @@ def outline(config: Config, inputs: PlanInputs) -> Outline:
         *budget.check_cost(config, usd),
         *budget.check_rows(timed),
         *_check_detached(inputs.detach, slices),
+        *_check_lead(terms, max(len(phase.slices) for phase in phases)),
     )
     return Outline(
         stages=timed.stages,
@@ -93,6 +94,15 @@ def _declare(terms: Coordination, timed: Schedule, detached: bool) -> Coordinati
         return terms
     end_s = budget.planned_length_s(timed) + terms.start_delay_s + terms.drain_s
     return structs.replace(terms, detached=True, lease_s=2 * end_s)
+
+
+def _check_lead(terms: Coordination, most_slices: int) -> Iterator[Problem]:
+    """The second slice's workers are started with the phase at the earliest: a short slice leaves them little time."""
+    if most_slices > 1 and terms.slice_s is not None and terms.slice_s < terms.lead_s:
+        time_s = terms.slice_s + terms.start_delay_s
+        message = f"{terms.slice_s:g}s is less than the lead of {terms.lead_s:g}s"
+        hint = f"the second slice's workers have {time_s:g}s to come up; if they need more, its shards are missing"
+        yield Problem("slice_short", message, "fanout.slice", hint, "warning")
 
 
 def _check_detached(detached: bool, slices: int) -> Iterator[Problem]:

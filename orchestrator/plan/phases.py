@@ -17,7 +17,7 @@ from function.contract.plan import PhaseKind, PhasePlan, SlicePlan, StagePlan
 from orchestrator.config.load import Load, Stage
 from orchestrator.plan.arrivals import Spacing, arrivals_ns
 from orchestrator.plan.exact import fraction, whole_ns
-from orchestrator.plan.shapes import shape_of
+from orchestrator.plan.shapes import Shape, shape_of
 
 Int64 = NDArray[np.int64]
 
@@ -100,19 +100,7 @@ def _open(load: Load, seed: int, slice_s: float | None) -> tuple[tuple[StagePlan
         due_ns = arrivals_ns(shape, spacing, load.burstiness, seed, index)
         due_ns += whole_ns(start)
         times.append(due_ns)
-        plans.append(
-            StagePlan(
-                index=index,
-                phase=0,
-                type=load.type,
-                label=shape.label,
-                start_s=float(start),
-                duration_s=float(shape.duration_s),
-                requests=due_ns.size,
-                rate=float(shape.total / shape.duration_s),
-                warmup=stage.warmup,
-            )
-        )
+        plans.append(_open_plan(load, index, shape, float(start), due_ns.size))
         starts.append(starts[-1] + due_ns.size)
         end = start + shape.duration_s
         start = end + fraction(load.interval)
@@ -136,6 +124,20 @@ def _open(load: Load, seed: int, slice_s: float | None) -> tuple[tuple[StagePlan
     return tuple(plans), phase
 
 
+def _open_plan(load: Load, index: int, shape: Shape, start_s: float, requests: int) -> StagePlan:
+    return StagePlan(
+        index=index,
+        phase=0,
+        type=load.type,
+        label=shape.label,
+        start_s=start_s,
+        duration_s=float(shape.duration_s),
+        requests=requests,
+        rate=float(shape.total / shape.duration_s),
+        warmup=load.stages[index].warmup,
+    )
+
+
 def _slices(length_ns: int, slice_s: float | None) -> Iterator[SlicePlan]:
     width_ns = length_ns if slice_s is None else max(1, whole_ns(fraction(slice_s)))
     for index, start_ns in enumerate(range(0, length_ns, width_ns)):
@@ -157,7 +159,7 @@ def _closed(stage: Stage, index: int, first_k: int, pause_s: float, slice_s: flo
         kind = "closed_time"
         slices = tuple(_slices(whole_ns(fraction(stage.duration)), slice_s))
         longest_s = max((cut.end_ns or 0) - cut.start_ns for cut in slices) / 1e9
-        rows = max(users, min(PREPARED_MOST, round(users * PREPARED_PER_USER_S * longest_s)))
+        rows = prepared(users, longest_s)
         slice_rows = (rows,) * len(slices)
         block = rows * INDICES_PER_ROW
     return Phase(
@@ -173,6 +175,11 @@ def _closed(stage: Stage, index: int, first_k: int, pause_s: float, slice_s: flo
         users=users,
         block=block,
     )
+
+
+def prepared(users: int, slice_s: float) -> int:
+    """Rows of a slice of a closed loop by time; every user has one at least."""
+    return max(users, min(PREPARED_MOST, round(users * PREPARED_PER_USER_S * slice_s)))
 
 
 def _closed_plan(stage: Stage, index: int, type_: str) -> StagePlan:

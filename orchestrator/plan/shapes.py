@@ -14,8 +14,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from orchestrator.arithmetic import Float64
 from orchestrator.config.load import Stage
-from orchestrator.plan.arithmetic import Float64
 from orchestrator.plan.exact import SECOND_NS, fraction, line_ns
 from orchestrator.plan.sine import Sine
 

@@ -10,7 +10,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from orchestrator.plan.arithmetic import Float64, cos_turns, sin_turns
+from orchestrator.arithmetic import Float64, cos_turns, sin_turns
 
 _GRID = 4096
 _ROUNDS = 60  # bisection alone would reach the last bit of a grid cell in 53

@@ -89,6 +89,8 @@ class LocalProvider:
         return POLL_S
 
     def warm(self, count: int) -> None:
+        while len(self._warm) > count:
+            self._dismiss(self._warm.pop())
         while len(self._warm) < min(count, MOST_WARM):
             self._warm.append(self._start())
 
@@ -105,10 +107,8 @@ class LocalProvider:
         return [self._report(one) for one in over]
 
     def stop_all(self, grace_s: float) -> list[Ended]:
-        for idle in self._warm:
-            idle.signal(signal.SIGKILL)  # it has no payload: there is nothing it could have begun
-            idle.popen.communicate()
-        self._warm = []
+        while self._warm:
+            self._dismiss(self._warm.pop())
         found = self._await(grace_s)
         for number in (signal.SIGTERM, signal.SIGKILL):
             for one in self._live:
@@ -136,6 +136,11 @@ class LocalProvider:
             words.close()
             raise ProviderError(f"cannot start a worker process: {error}", code="worker_start") from error
         return _Process(popen, words)
+
+    def _dismiss(self, idle: _Process) -> None:
+        idle.signal(signal.SIGKILL)  # it has no payload: there is nothing it could have begun
+        idle.popen.communicate()
+        idle.words.close()
 
     def _await(self, seconds: float) -> list[Ended]:
         deadline = time.monotonic() + seconds

@@ -29,7 +29,7 @@ class Provider(Protocol):
         ...
 
     def warm(self, count: int) -> None:
-        """So many invocations will be asked for soon. May do nothing."""
+        """So many invocations will be asked for soon; the last word counts. May do nothing."""
         ...
 
     def invoke(self, payload: Payload) -> None:

@@ -23,10 +23,10 @@ def findings(summary: Mapping[str, Any]) -> Markup:
     grave = [finding for severity in GRAVE for finding in found if finding["severity"] == severity]
     notes = [finding for finding in found if finding["severity"] == "info"]
     if not found:
-        body: Content = element("p", "None: nothing to doubt, nothing to add.")
+        body: Content = element("p", "No findings: nothing to doubt, nothing to add.")
     else:
         body = [
-            element("p", "None that lowers the verdict.") if not grave else _list(grave),
+            element("p", "No finding lowers the verdict.") if not grave else _list(grave),
             fold(f"{plural(len(notes), 'note')} for information: {_names(notes)}", _list(notes)) if notes else None,
         ]
     return section("findings", "Findings", "What casts doubt on the numbers, how much, where, and what to do.", body)

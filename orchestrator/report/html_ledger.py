@@ -36,18 +36,17 @@ def headline(ledger: Mapping[str, int]) -> tuple[str, str, bool]:
 
 def ledger(summary: Mapping[str, Any]) -> Markup:
     found = summary["ledger"]
+    warm = [str(stage["index"]) for stage in summary["stages"] if stage.get("warmup")]
+    entries = [_entry(part, words, found) for part, words in {"planned": "the plan's arrivals", **PARTS}.items()]
+    said = f"Warm-up (stage {', '.join(warm)}) is in the ledger and in no other number of the whole run."
     return section(
         "ledger",
         "Ledger",
         "planned = ok + failed + timed out + missed + aborted + lost. Shares are of planned.",
         element("p", _sentence(found), class_="lead"),
         _bar(found) if found["planned"] else None,
-        element(
-            "dl",
-            _entry("planned", "the plan's arrivals", found),
-            [_entry(k, v, found) for k, v in PARTS.items()],
-            class_="parts",
-        ),
+        element("dl", entries, class_="parts"),
+        element("p", said, class_="note") if warm else None,
     )
 
 

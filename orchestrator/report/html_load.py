@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orchestrator.report.html_markup import Content, Markup, element, join
-from orchestrator.report.html_numbers import count, exact, instant, ms, rate, share
+from orchestrator.report.html_numbers import count, exact, instant, ms, ms_column, rate, rate_column, share
 from orchestrator.report.html_tables import section, table
 
 SOURCES = {"usage": "counted by the server (usage)", "tokenizer": "counted by the tokenizer after the run"}
@@ -16,7 +16,7 @@ TOKENS = ("mean", "p50", "p99", "max")
 
 def throughput(summary: Mapping[str, Any]) -> Markup:
     load, found = summary["load"], summary["throughput"]
-    rates = [(word, load[word]) for word in ("offered", "achieved", "answered")]
+    words = ("offered", "achieved", "answered")
     work = [
         ("requests", found["requests_per_sec"]),
         ("input tokens", found["input_tokens_per_sec"]),
@@ -29,7 +29,7 @@ def throughput(summary: Mapping[str, Any]) -> Markup:
         "Per second of the stages' planned windows; tokens count when they came.",
         element(
             "div",
-            table("Load", ("requests", "per second"), _pairs(rates)),
+            table("Load", ("requests", "per second"), list(zip(words, rate_column([load[word] for word in words])))),
             table("Throughput", ("successful", "per second"), _pairs(work)),
             _tokens(summary["tokens"]),
             _delay(load["schedule_delay"]),
@@ -90,7 +90,7 @@ def _drain(load: Mapping[str, Any]) -> str:
 
 
 def _delay(delay: Mapping[str, Any]) -> Markup:
-    rows = [(row, exact(delay[row], ms(delay[row]))) for row in DELAYS]
+    rows = list(zip(DELAYS, ms_column([delay[row] for row in DELAYS])))
     return table("Schedule delay", ("sent − scheduled", "ms"), rows)
 
 

@@ -6,7 +6,7 @@ page, as HTML's `data` element.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import floor, isfinite, log10
 from typing import Any
 
@@ -55,9 +55,24 @@ def decimals(seconds: Iterable[float | None]) -> int:
 
 def ms(seconds: float | None, places: int | None = None) -> str:
     """Milliseconds without their unit."""
-    if seconds is None:
-        return NONE
+    if not seconds:
+        return NONE if seconds is None else "0"
     return f"{seconds * 1e3:,.{decimals([seconds]) if places is None else places}f}"
+
+
+def ms_column(seconds: Sequence[float | None]) -> list[Markup]:
+    """Cells of one column, in ms, with as many decimals as its smallest entry needs."""
+    places = decimals(seconds)
+    return [exact(value, ms(value, places)) for value in seconds]
+
+
+def rate_column(values: Sequence[float | None]) -> list[Markup]:
+    """Cells of one column with four digits in its largest entry, and as many decimals in all."""
+    known = [value for value in values if value]
+    places = min(3, max(0, 3 - floor(log10(max(known))))) if known else 0
+    if all(value == round(value) for value in known):
+        places = 0
+    return [exact(value, NONE if value is None else f"{value:,.{places}f}") for value in values]
 
 
 def with_ms(seconds: float | None) -> str:

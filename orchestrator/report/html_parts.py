@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orchestrator.report.html_markup import Content, Markup, element, foreign
-from orchestrator.report.html_numbers import NONE, count, exact, ms, rate, share
+from orchestrator.report.html_numbers import INFINITE, NONE, count, exact, ms_column, rate_column, share
 from orchestrator.report.html_tables import folded, section, table
 
 STAGES, LANES, ERRORS = 24, 12, 30  # rows before the fold
@@ -16,39 +16,56 @@ LEDGER = ("planned", "ok", "failed", "timed_out", "missed", "aborted", "lost")
 
 
 def stages(summary: Mapping[str, Any]) -> Markup:
+    found: Sequence[Mapping[str, Any]] = summary["stages"]
     streaming = bool(summary["latency"]["time_to_first_token"]["count"])
-    first = ("time_to_first_token", "TTFT") if streaming else ("request_latency", "E2E")
-    good = summary["goodput"] is not None
-    head: list[Content] = ["stage", "load", "planned", "failed", "offered/s", "achieved/s", "answered/s"]
-    head += [f"{first[1]} p50", f"{first[1]} p99", "from scheduled", "all planned"]
-    head += (["E2E p50", "E2E p99"] if streaming else []) + ["output tokens/s"] + (["goodput"] if good else [])
-    rows = [_stage(stage, first[0], streaming, good) for stage in summary["stages"]]
     aside = (
         "Latencies in ms. From scheduled, all planned: p99 counted from the due time, and with failures as infinite."
     )
-    body = folded("Stages", head, rows, STAGES, "stage", "dense") if rows else element("p", "No stage was measured.")
-    return section("stages", "Stages", aside, body)
-
-
-def _stage(stage: Mapping[str, Any], key: str, streaming: bool, good: bool) -> list[Content]:
-    ledger, load, found = stage["ledger"], stage["load"], stage["latency"]
-    bad = ledger["failed"] + ledger["timed_out"]
-    label = [stage.get("label"), ", warm-up" if stage.get("warmup") else None]
-    cells: list[Content] = [_count(stage["index"]), label, _count(ledger["planned"])]
-    cells.append(exact(bad, share(bad / ledger["planned"]) if ledger["planned"] else NONE))
-    cells += [exact(load[word], rate(load[word])) for word in ("offered", "achieved", "answered")]
-    cells += [_ms(found[key]["p50"]), _ms(found[key]["p99"]), _ms(found[f"{key}_from_scheduled"]["p99"])]
-    adjusted = stage["adjusted"][key]
-    infinite = adjusted["p99"] is None and adjusted["reason"] == "infinite"
-    cells.append(exact(None, "∞") if infinite else _ms(adjusted["p99"]))
+    if not found:
+        return section("stages", "Stages", aside, element("p", "There is no stage."))
+    columns = _counts(found) | _rates(found) | _first(found, streaming)
     if streaming:
-        cells += [_ms(found["request_latency"]["p50"]), _ms(found["request_latency"]["p99"])]
-    tokens = stage["throughput"]["output_tokens_per_sec"]
-    cells.append(exact(tokens, rate(tokens)))
-    if good:
-        part = (stage["goodput"] or {}).get("share_of_planned")
-        cells.append(exact(part, share(part)))
-    return cells
+        whole = [stage["latency"]["request_latency"] for stage in found]
+        columns |= {f"E2E {p}": ms_column([dist[p] for dist in whole]) for p in ("p50", "p99")}
+    columns["output tokens/s"] = rate_column([stage["throughput"]["output_tokens_per_sec"] for stage in found])
+    if summary["goodput"] is not None:
+        shares = [(stage["goodput"] or {}).get("share_of_planned") for stage in found]
+        columns["goodput"] = [exact(value, share(value)) for value in shares]
+    rows = list(zip(*columns.values()))
+    return section("stages", "Stages", aside, folded("Stages", list(columns), rows, STAGES, "stage", "dense"))
+
+
+Columns = dict[str, Sequence[Content]]
+
+
+def _counts(found: Sequence[Mapping[str, Any]]) -> Columns:
+    ledgers = [stage["ledger"] for stage in found]
+    bad = [ledger["failed"] + ledger["timed_out"] for ledger in ledgers]
+    return {
+        "stage": [_count(stage["index"]) for stage in found],
+        "load": [(stage.get("label"), ", warm-up" if stage.get("warmup") else None) for stage in found],
+        "planned": [_count(ledger["planned"]) for ledger in ledgers],
+        "failed": [exact(n, share(n / of["planned"]) if of["planned"] else NONE) for n, of in zip(bad, ledgers)],
+    }
+
+
+def _rates(found: Sequence[Mapping[str, Any]]) -> Columns:
+    words = ("offered", "achieved", "answered")
+    return {f"{word}/s": rate_column([stage["load"][word] for stage in found]) for word in words}
+
+
+def _first(found: Sequence[Mapping[str, Any]], streaming: bool) -> Columns:
+    """TTFT, or the whole time where nothing was streamed."""
+    key, word = ("time_to_first_token", "TTFT") if streaming else ("request_latency", "E2E")
+    adjusted = [stage["adjusted"][key] for stage in found]
+    cells = ms_column([values["p99"] for values in adjusted])
+    infinite = [values["p99"] is None and values["reason"] == "infinite" for values in adjusted]
+    return {
+        f"{word} p50": ms_column([stage["latency"][key]["p50"] for stage in found]),
+        f"{word} p99": ms_column([stage["latency"][key]["p99"] for stage in found]),
+        "from scheduled": ms_column([stage["latency"][f"{key}_from_scheduled"]["p99"] for stage in found]),
+        "all planned": [exact(None, INFINITE) if is_ else cell for is_, cell in zip(infinite, cells)],
+    }
 
 
 def client(summary: Mapping[str, Any]) -> Markup:
@@ -63,15 +80,14 @@ def client(summary: Mapping[str, Any]) -> Markup:
         "clock error, ms",
         "cold start, s",
     )
-    rows = [
-        (
-            _count(lane["lane"]),
-            exact(lane["cpu_p95"], share(lane["cpu_p95"])),
-            *(_ms(lane[key]) for key in ("loop_lag_p99_s", "schedule_delay_p99_s", "clock_error_s")),
-            exact(lane["cold_start_s"], rate(lane["cold_start_s"])),
-        )
-        for lane in shown
-    ]
+    durations = ("loop_lag_p99_s", "schedule_delay_p99_s", "clock_error_s")
+    columns = (
+        [_count(lane["lane"]) for lane in shown],
+        [exact(lane["cpu_p95"], share(lane["cpu_p95"])) for lane in shown],
+        *(ms_column([lane[key] for lane in shown]) for key in durations),
+        rate_column([lane["cold_start_s"] for lane in shown]),
+    )
+    rows = list(zip(*columns))
     body = folded(caption, head, rows, LANES, "lane") if rows else element("p", "No worker said anything of itself.")
     return section(
         "client", "Client", "Was the load generator in the way? What each lane's worker measured of itself.", body
@@ -82,7 +98,7 @@ def errors(summary: Mapping[str, Any]) -> Markup:
     found = summary["errors"]
     aside = "What did not succeed, by kind, with one message each as it came."
     if not found:
-        return section("errors", "Errors", aside, element("p", "None."))
+        return section("errors", "Errors", aside, element("p", "No errors."))
     head = ("kind", "HTTP", "count", "of planned", "for example")
     planned = max(1, summary["ledger"]["planned"])
     rows: list[Sequence[Content]] = [
@@ -128,7 +144,3 @@ def shards(summary: Mapping[str, Any]) -> Markup:
 
 def _count(value: int | None) -> Markup:
     return exact(value, count(value))
-
-
-def _ms(seconds: float | None) -> Markup:
-    return exact(seconds, ms(seconds))

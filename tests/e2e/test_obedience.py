@@ -55,6 +55,8 @@ def under_load(mock: RunningMock) -> None:
 def test_one_worker_killed_and_the_others_go_on(mock: RunningMock, tmp_path: Path) -> None:
     with killed_at_end(start_launch(tmp_path, thirty_a_second(mock, 15))) as process:
         under_load(mock)
+        run = only_run(tmp_path)
+        wait_for(lambda: len(list(run.glob("records/*/part-*.arrow"))) >= 3, what="a flush of every worker")
         victim = workers(process.pid)[0]
         os.kill(victim, signal.SIGKILL)
         ended = finish(process, tmp_path)

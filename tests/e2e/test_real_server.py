@@ -47,7 +47,7 @@ class Measured:
 def measure(server: RunningLlama, root: Path, settings: Mapping[str, Any]) -> Measured:
     before, spent = server.counted(), computed_s(server)
     ended = launch(root, settings)
-    assert ended.exit_code in (0, 3), ended.stdout + ended.stderr
+    assert ended.exit_code in (0, 3, 4), ended.stdout + ended.stderr  # late or not, what was counted was counted
     return Measured(ended, server.counted().since(before), computed_s(server) - spent)
 
 

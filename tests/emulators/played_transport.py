@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from function.transport.port import Failure, Sink, WarmUp
+from function.transport.port import Failure, Sink, Stamping, WarmUp
 
 
 @dataclass(slots=True)
@@ -51,6 +51,7 @@ class PlayedTransport:
     requests: list[bytes] = field(default_factory=list)
     absolute_form: str = ""
     proxy_headers: Mapping[str, str] = field(default_factory=dict)
+    stamping: Stamping = field(default_factory=Stamping)
 
     async def acquire(self) -> PlayedChannel:
         return PlayedChannel(self.reads, self.end_ns, self.ending, self.status, self.headers, self.requests)

@@ -90,6 +90,7 @@ class Row:
     token_ns: list[int] = field(default_factory=list)
     status: str = "ok"
     error_kind: str | None = None
+    asked: int = 8
     values: dict[str, Any] = field(default_factory=dict)
 
     def columns(self, row: int) -> dict[str, Any]:
@@ -121,7 +122,7 @@ class Row:
             "events": len(tokens) if sent is not None else None,
             "malformed_events": 0 if sent is not None else None,
             "finish_reason": "length" if ok else None,
-            "asked_tokens": 8,
+            "asked_tokens": self.asked,
             "model": "mock" if sent is not None else None,
             "token_gaps": escaped(gaps),
         }
@@ -224,7 +225,8 @@ class Truth:
     def _answered(self, k: int, stage: int, scheduled_ns: int) -> Row:
         sent = scheduled_ns + MS // 10
         first = sent + self.ttft_ns
-        return Row(k, stage, scheduled_ns, sent, [first + i * self.itl_ns for i in range(self.tokens)])
+        tokens = [first + i * self.itl_ns for i in range(self.tokens)]
+        return Row(k, stage, scheduled_ns, sent, tokens, asked=self.tokens)
 
     def _open(self, slices: int) -> None:
         start, k = 0.0, 0
@@ -366,7 +368,7 @@ class Truth:
                 "request_index": k,
                 "scheduled_ns": self._scheduled[k],
                 "stage": stages.get(k, self._stage_at(k, phase)),
-                "output_tokens": 8,
+                "output_tokens": self.tokens,
                 "prompt_tokens": 12,
                 "model": 0,
                 "session": None,

@@ -81,7 +81,7 @@ def view(
     excused: np.ndarray | None = None,
     cut: bool = False,
 ) -> StageView:
-    plan = StagePlan(0, 0, "constant", "n/s", 0.0, duration_s, len(requests), len(requests) / duration_s)
+    plan = StagePlan(0, 0, "constant", "20/s", 0.0, duration_s, len(requests), 20.0)
     none = np.zeros(len(requests), np.bool_)
     window = Window(0, round(duration_s * S))
     return view_of(plan, kind, window, requests, streaming, none if excused is None else excused, cut)

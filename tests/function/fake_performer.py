@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from function.arrival import Arrival, Row
 from function.clock import Clock
+from function.transport.port import Stamping
 
 
 class FakePerformer:
@@ -17,6 +18,7 @@ class FakePerformer:
         self.sent: list[tuple[int, int]] = []
         self.prepared: list[int] = []
         self.closed = False
+        self.stamping = Stamping()
         self.most_at_once = 0
         self._at_once = 0
         self._clock = clock

@@ -39,7 +39,7 @@ _TYPES = {
 
 
 def workload_part(scheduled_ns: Sequence[int], indices: Sequence[int] | None = None, **columns: Any) -> bytes:
-    """An encoded workload part, one row a scheduled instant; the prompt of row i is the first i % 5 + 1 bytes of TEXT."""
+    """An encoded workload part, a row for each instant; the prompt of row i is the first i % 5 + 1 bytes of TEXT."""
     count = len(scheduled_ns)
     rows: dict[str, Sequence[Any]] = {
         "request_index": list(range(count)) if indices is None else indices,

@@ -53,8 +53,14 @@ def test_a_go_that_names_another_attempt_opens_nothing(
 
 @pytest.mark.parametrize(
     ("reason", "kind"),
-    [(None, "user"), ("user", "user"), ("breaker", "breaker"), ("breaker: 5 failures in a row", "breaker")]
-    + [("lease: the orchestrator slept", "lease"), ("leased car", "user")],
+    [
+        (None, "user"),
+        ("user", "user"),
+        ("breaker", "breaker"),
+        ("breaker: 5 failures in a row", "breaker"),
+        ("lease: the orchestrator slept", "lease"),
+        ("leased car", "user"),
+    ],
 )
 def test_abort_is_final_and_says_why(clock: VirtualClock, reason: str | None, kind: str) -> None:
     gate = open_gate(clock)

@@ -10,12 +10,19 @@ import pytest
 from function.clock import SystemClock
 from function.contract.receipt import Health
 from function.health import SAMPLE_NS, HealthProbe, process_started_ns
+from function.transport.port import Stamping
 from tests.function.virtual import SECOND, VirtualClock, run, virtual_rim
 
 MS = 1_000_000
+BY_THE_LOOP = Stamping()
 
 
-def observe(stalls: list[tuple[float, float]], seconds: float = 10, slept_s: float = 0.0) -> Health:
+def observe(
+    stalls: list[tuple[float, float]],
+    seconds: float = 10,
+    slept_s: float = 0.0,
+    stamping: Stamping = BY_THE_LOOP,
+) -> Health:
     """Health of a loop that was away at each (when, how long), over `seconds`; 10 requests are sent each second."""
     clock = VirtualClock()
 
@@ -27,7 +34,7 @@ def observe(stalls: list[tuple[float, float]], seconds: float = 10, slept_s: flo
             asyncio.get_running_loop().call_later(at, clock.advance, length)
         await asyncio.sleep(seconds)
         clock.suspend(slept_s)
-        return probe.close()
+        return probe.close(stamping)
 
     return run(clock, main())
 
@@ -70,6 +77,11 @@ def test_this_process_is_as_old_as_it_is() -> None:
     clock = SystemClock()
     age_ns = clock.now_ns() - process_started_ns(clock)
     assert time.process_time_ns() * 0.5 <= age_ns <= 24 * 3600 * SECOND
+
+
+def test_it_says_who_stamped_the_reads() -> None:
+    health = observe([], seconds=1, stamping=Stamping(True, 3))
+    assert (health.kernel_stamps, health.clock_steps) == (True, 3)
 
 
 def test_memory_is_this_programs_own() -> None:

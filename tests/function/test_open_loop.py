@@ -70,9 +70,7 @@ SCHEDULES = st.lists(st.integers(0, 20 * SECOND), max_size=300).map(sorted)
 
 @settings(max_examples=40, deadline=None)
 @given(SCHEDULES, st.integers(0, 5))
-def test_everything_is_sent_once_at_its_instant_whatever_the_answers_do(
-    scheduled_ns: list[int], slowness: int
-) -> None:
+def test_everything_is_sent_once_at_its_instant_whatever_the_answers_do(scheduled_ns: list[int], slowness: int) -> None:
     setting = Setting(scheduled_ns, service_s=lambda arrival: slowness * (arrival.request_index % 7))
     setting.run()
     assert [index for index, _ in setting.performer.sent] == list(range(len(scheduled_ns)))
@@ -205,7 +203,7 @@ def test_cancelled_it_sends_nothing_more_and_accounts_for_what_was_due() -> None
     assert [index for index, _ in setting.performer.sent] == [0, 1]
     rows = {row.request_index: (row.status, row.error_kind, row.sent_ns) for row in setting.rows}
     assert rows.pop(0)[:2] == rows.pop(1)[:2] == ("aborted", "user")
-    assert rows == {index: ("aborted", "user", None) for index in (2, 3, 4)}, "what was due later has no row"
+    assert rows == dict.fromkeys((2, 3, 4), ("aborted", "user", None)), "what was due later has no row"
 
 
 def test_a_body_that_cannot_be_built_ends_the_run_by_the_fuse() -> None:
@@ -227,9 +225,7 @@ def test_a_body_that_cannot_be_built_ends_the_run_by_the_fuse() -> None:
         setting.rim.fuse.check()
 
 
-@pytest.mark.parametrize(
-    ("drain_s", "total_s", "seam_s"), [(120.0, 300.0, 60), (120.0, 50.0, 130), (10.0, None, 60)]
-)
+@pytest.mark.parametrize(("drain_s", "total_s", "seam_s"), [(120.0, 300.0, 60), (120.0, 50.0, 130), (10.0, None, 60)])
 def test_the_seam_is_the_slices_end_and_the_drain_less_one_request(
     drain_s: float, total_s: float | None, seam_s: int
 ) -> None:

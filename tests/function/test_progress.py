@@ -29,7 +29,13 @@ def test_the_tally_counts_what_it_is_told() -> None:
     tally = Tally()
     for index, stage, delay_ns in ((0, 0, 5), (1, 0, 900), (2, 1, 30)):
         tally.sent(arrival(index, stage, 1000), 1000 + delay_ns)
-    for one in (row("ok"), row("ok"), row("failed", "http_500"), row("missed", "late"), row("timed_out", "idle_timeout")):
+    for one in (
+        row("ok"),
+        row("ok"),
+        row("failed", "http_500"),
+        row("missed", "late"),
+        row("timed_out", "idle_timeout"),
+    ):
         tally.ended(one)
     assert (tally.sent_count, tally.delay_max_ns, dict(tally.stages)) == (3, 900, {0: 2, 1: 1})
     assert dict(tally.errors) == {"http_500": 1, "late": 1, "idle_timeout": 1}

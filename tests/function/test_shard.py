@@ -25,7 +25,7 @@ EVEN = [i * 100 * MS for i in range(50)]  # 10/s for 5 s
 
 
 class World:
-    """One shard in a memory store, an orchestrator that beats every second, and as many invocations as are asked for."""
+    """One shard in a memory store, an orchestrator that beats every second, and any number of invocations."""
 
     def __init__(
         self,

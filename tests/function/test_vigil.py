@@ -37,7 +37,12 @@ def test_work_that_ends_is_no_stop() -> None:
 
 @pytest.mark.parametrize(
     ("event", "reason", "kind"),
-    [("lapse", "lease", "lease"), ("abort", "abort", "user"), ("told", "abort", "user"), ("unstored", "failed", "lease")],
+    [
+        ("lapse", "lease", "lease"),
+        ("abort", "abort", "user"),
+        ("told", "abort", "user"),
+        ("unstored", "failed", "lease"),
+    ],
 )
 def test_a_stop_cancels_the_work_within_a_look(event: str, reason: str, kind: str) -> None:
     setting = Setting()

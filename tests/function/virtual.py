@@ -78,7 +78,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         future: asyncio.Future[T] = self.create_future()
         try:
             future.set_result(func(*args))
-        except Exception as error:  # an executor hands it over as well
+        except Exception as error:  # noqa: BLE001 - an executor hands it over as well
             future.set_exception(error)
         return future
 
@@ -107,7 +107,7 @@ class VirtualTicker:
         self._handle = None
         try:
             wait_s = self._step()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - as the real one does
             self._fuse.blow(error)
             return
         if wait_s is not None and not self.stopped:

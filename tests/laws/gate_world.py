@@ -226,10 +226,8 @@ class World:
         if reply_lost:
             self.store.refuse_own("create", key)  # only bites a create that would succeed: see there
         worker.gate = Mutant(self, worker.attempt, worker.clock)
-        if "NONCE" in self.off:
-            mine = self._created(key, body)
-        else:
-            mine = create_or_read(self.store, key, body).body == body
+        read_back = "NONCE" not in self.off
+        mine = create_or_read(self.store, key, body).body == body if read_back else self._created(key, body)
         worker.claimed, worker.gone = mine, not mine
 
     def _created(self, key: str, body: bytes) -> bool:

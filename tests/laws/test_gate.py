@@ -1,7 +1,7 @@
 """The gate and the protocol around it, against everything that may happen in any order.
 
-Five properties: (1) one sender, (2) only the granted attempt, and nothing before go, (3) silence within the lease of the
-last accepted renewal and of an abort, and after one poll that an abort was there to be read by, (4) it runs when nobody
+Five properties: (1) one sender, (2) only the granted attempt, and nothing before go, (3) silence within the lease of
+the last accepted renewal and of an abort, and after one poll that was asked after an abort, (4) it runs when nobody
 crashes, (5) an abort sticks. Each rule of the protocol, switched off, must break one: the planted violations.
 """
 
@@ -12,7 +12,14 @@ from collections.abc import Callable
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from tests.laws.gate_world import LEASE, LIVENESS_RULES, SAFETY_RULES, Orchestrator, Worker, World
 
@@ -283,7 +290,7 @@ TOLD = [(missing, story) for missing, stories in STORIES.items() for story in st
 @pytest.mark.parametrize(("missing", "story"), TOLD, ids=[f"{m}-{s.__name__}" for m, s in TOLD])
 def test_planted_each_rule_is_needed(missing: str, story: Callable[[World], None]) -> None:
     story(World())
-    with pytest.raises(AssertionError, match="^[1235]: "):
+    with pytest.raises(AssertionError, match=r"^[1235]: "):
         story(World(frozenset([missing])))
 
 
@@ -341,5 +348,5 @@ MISFORTUNES = {"NONCE": ([True], False), "ATTEMPT": ([False], True), "LENGTH": (
 def test_planted_without_a_rule_it_does_not_run(missing: str) -> None:
     replies_lost, dies = MISFORTUNES[missing]
     check_alive(healthy(frozenset(), replies_lost, dies, [0, 1]))
-    with pytest.raises(AssertionError, match="^4: "):
+    with pytest.raises(AssertionError, match=r"^4: "):
         check_alive(healthy(frozenset([missing]), replies_lost, dies, [0, 1]))

@@ -11,7 +11,7 @@ import pytest
 from rich.table import Table
 
 from orchestrator.outcome import Outcome, Problem
-from orchestrator.voice import envelope, line_of, speak
+from orchestrator.voice import envelope, speak
 
 ROOT = Path(__file__).resolve().parents[2]
 WARNING = Problem("differs", "is read otherwise", "load.type", "poisson", "warning")
@@ -64,9 +64,9 @@ def test_a_problem_that_became_the_error_is_said_once(capsys: pytest.CaptureFixt
 
 
 def test_the_path_is_not_said_twice() -> None:
-    assert line_of(Problem("c", "load.type: is wrong", "load.type")) == "error[c] load.type: is wrong"
-    assert line_of(Problem("c", "is wrong", "load.type")) == "error[c] load.type: is wrong"
-    assert line_of(Problem("c", "is wrong")) == "error[c] is wrong"
+    assert Problem("c", "load.type: is wrong", "load.type").as_line() == "error[c] load.type: is wrong"
+    assert Problem("c", "is wrong", "load.type").as_line() == "error[c] load.type: is wrong"
+    assert Problem("c", "is wrong").as_line() == "error[c] is wrong"
 
 
 def test_tables_are_rendered(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
 import uvloop
 
-from function.contract.spec import Target
 from function.store.port import ObjectStore
 from function.transport.opening import TRANSPORTS
-from function.transport.port import Transport
 from tests.suites.stores import BETWEEN_PROCESSES, PLACES, Place
-from tests.suites.transports import Opener, Run, clock
+from tests.suites.transports import Opener, Run, opener_of
 
 
 @pytest.fixture(params=PLACES)
@@ -36,18 +31,7 @@ def store(place: Place) -> ObjectStore:
 
 @pytest.fixture(params=[name for name in TRANSPORTS if name != "auto"])
 def opened(request: pytest.FixtureRequest) -> Opener:
-    """An asynchronous context: `async with opened(url, **target) as transport`."""
-
-    @asynccontextmanager
-    async def open_it(root: str, **target: Any) -> AsyncIterator[Transport]:
-        fields = {"api": "chat", "streaming": True, **target}
-        transport = TRANSPORTS[request.param](Target(root=root, **fields), clock)
-        try:
-            yield transport
-        finally:
-            await transport.close()
-
-    return open_it
+    return opener_of(request.param)
 
 
 @pytest.fixture(params=["asyncio", "uvloop"])

@@ -25,6 +25,7 @@ from tests.suites.transports import (
     deaf_listener,
     exchange,
     free_port,
+    opener_of,
     post,
     refused,
     tunnel_to,
@@ -179,6 +180,11 @@ class TestTls:
 
 
 class TestProxies:
+    @pytest.fixture(params=["auto", "aiohttp"])
+    def opened(self, request: pytest.FixtureRequest) -> Opener:
+        """Those that serve behind a proxy."""
+        return opener_of(request.param)
+
     @pytest.fixture(autouse=True)
     def no_proxies(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in ("http_proxy", "https_proxy", "no_proxy", "all_proxy"):

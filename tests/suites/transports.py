@@ -7,12 +7,15 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
 from function.clock import SystemClock
+from function.contract.spec import Target
+from function.transport.opening import TRANSPORTS
 from function.transport.port import Channel, Failure, Transport, TransportError
 from tests.emulators.scripted_server import ScriptedServer, Step, in_turn
 
@@ -59,6 +62,21 @@ class Heard:
     async def until_over(self) -> Heard:
         await asyncio.wait_for(asyncio.shield(self.over), LIMIT_S)
         return self
+
+
+def opener_of(word: str) -> Opener:
+    """An asynchronous context: `async with opened(url, **target) as transport`."""
+
+    @asynccontextmanager
+    async def open_it(root: str, **target: Any) -> AsyncIterator[Transport]:
+        fields = {"api": "chat", "streaming": True, **target}
+        transport = TRANSPORTS[word](Target(root=root, **fields), clock)
+        try:
+            yield transport
+        finally:
+            await transport.close()
+
+    return open_it
 
 
 def post(body: bytes = b"{}", path: str = "/v1/chat/completions") -> bytes:

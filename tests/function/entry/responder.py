@@ -1,4 +1,4 @@
-"""A chat endpoint in a thread of the test: answers three tokens as a stream and writes down when it was asked for what."""
+"""A chat endpoint in a thread of the test: streams three tokens and writes down when it was asked for what."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Responder:
     def _run(self) -> None:
         async def begin() -> None:
             server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-            self.url = "http://127.0.0.1:%d" % server.sockets[0].getsockname()[1]
+            self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
             self._ready.set()
 
         self._loop.run_until_complete(begin())

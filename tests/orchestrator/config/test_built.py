@@ -34,7 +34,6 @@ def places(tree: dict[str, Any]) -> list[str]:
         ({"metrics": {"type": "prometheus", "prometheus": {"url": "http://h"}}}, ["metrics.type"]),
         ({"storage": {"google_cloud_storage": {"bucket_name": "b"}}}, ["storage.google_cloud_storage"]),
         ({"storage": {"simple_storage_service": {"bucket_name": "b"}}}, ["storage.simple_storage_service"]),
-        ({"server": {"transport": "native"}}, ["server.transport"]),
         ({"fanout": {"regions": ["eu-west-1"]}}, ["fanout.regions"]),
     ],
 )

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.datasets import corpus
-from orchestrator.datasets.corpus import Corpus, Entry
+from orchestrator.datasets.corpus import Corpus, Entry, Use
 from orchestrator.datasets.turns import Turn
 from tests.orchestrator.datasets.drawn import ask, messages, prompts
 
@@ -21,7 +21,7 @@ def as_it_is(entries: Sequence[Entry]) -> Sequence[Entry]:
 
 def made(texts: Sequence[str], chat: bool = True, seed: int = 7, **more: Any) -> Corpus:
     entries = [Entry((Turn("user", text),), output_tokens=index) for index, text in enumerate(texts)]
-    return Corpus(entries, as_it_is, seed=seed, chat=chat, **more)
+    return Corpus(entries, Use(seed, chat, **more), as_it_is)
 
 
 FIVE = ["alpha", "beta", "gamma", "delta", "epsilon"]
@@ -50,7 +50,7 @@ def test_entries_of_the_same_words_are_led_from_the_second_on() -> None:
 
 def test_the_lead_stands_in_the_first_message() -> None:
     entry = Entry((Turn("system", "Be brief."), Turn("user", "Why?")))
-    one = Corpus([entry], as_it_is, seed=7, chat=True)
+    one = Corpus([entry], Use(7, chat=True), as_it_is)
     assert ask(one, [0, 3]) == [
         [("system", "Be brief."), ("user", "Why?")],
         [("system", "0003 0000 Be brief."), ("user", "Why?")],
@@ -59,7 +59,7 @@ def test_the_lead_stands_in_the_first_message() -> None:
 
 def test_on_completions_the_messages_are_one_prompt() -> None:
     entry = Entry((Turn("system", "Be brief."), Turn("user", "Why?")))
-    assert ask(Corpus([entry], as_it_is, seed=7, chat=False), [0]) == [[("user", "Be brief.\n\nWhy?")]]
+    assert ask(Corpus([entry], Use(7, chat=False), as_it_is), [0]) == [[("user", "Be brief.\n\nWhy?")]]
 
 
 def test_texts_are_escaped_and_read_back() -> None:
@@ -70,7 +70,7 @@ def test_texts_are_escaped_and_read_back() -> None:
 def test_equal_messages_are_stored_once(monkeypatch: pytest.MonkeyPatch) -> None:
     system = Turn("system", "s" * 1000)
     entries = [Entry((system, Turn("user", f"q{index}"))) for index in range(100)]
-    one = Corpus(entries, as_it_is, seed=7, chat=True)
+    one = Corpus(entries, Use(7, chat=True), as_it_is)
     assert sum(map(len, one.texts[:-1])) < 1000 + 100 * 4
 
 
@@ -83,7 +83,7 @@ def test_only_entries_below_the_limit_are_packed_and_measured() -> None:
 
     texts = [f"entry {index:03d}" for index in range(200)]
     entries = [Entry((Turn("user", text),)) for text in texts]
-    one = Corpus(entries, measure, seed=7, chat=True, limit=10)
+    one = Corpus(entries, Use(7, chat=True, limit=10), measure)
     assert asked == [10] and len(one.texts[0]) == 10 * len("entry 000")
     assert prompts(one, range(10)) == prompts(made(texts), range(10))
     with pytest.raises(ValueError, match="limit"):
@@ -105,7 +105,7 @@ def test_lengths_stand_in_where_an_entry_has_none_and_leads_are_counted() -> Non
             return np.full_like(ks, 9)
 
     entries = [Entry((Turn("user", "a"),), output_tokens=3, prompt_tokens=1), Entry((Turn("user", "b"),))]
-    one = Corpus(entries, as_it_is, Nine(), np.full(10_000, 2), seed=7, chat=True)
+    one = Corpus(entries, Use(7, chat=True), as_it_is, Nine(), np.full(10_000, 2))
     drawn = one.draw(np.array([0, 1, 2, 3, 10**8]))
     rows = sorted(zip(drawn.output_tokens.tolist()[:2], drawn.prompt_tokens.tolist()[:2]))
     assert rows == [(3, 1), (9, -1)]
@@ -113,7 +113,7 @@ def test_lengths_stand_in_where_an_entry_has_none_and_leads_are_counted() -> Non
     assert drawn.prompt_tokens[4] in (7, -1)  # the third group counts as well
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(ks=st.lists(st.integers(0, 10**9), min_size=1, max_size=20, unique=True), cut=st.integers(0, 20))
 def test_draws_do_not_depend_on_how_ks_are_batched(ks: list[int], cut: int) -> None:
     one = made(FIVE)

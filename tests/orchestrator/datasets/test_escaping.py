@@ -4,13 +4,14 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from function.contract.errors import UsageError
 from orchestrator.datasets.escaping import inside, is_unicode, parse, read
 
 
+@settings(deadline=None)
 @given(text=st.text())
 def test_the_inside_of_a_string_reads_back_in_quotes(text: str) -> None:
     if is_unicode(text):

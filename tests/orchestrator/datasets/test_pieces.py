@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.datasets.pieces import layer, requests, weave
 
 
+@settings(deadline=None)
 @given(masks=st.lists(st.tuples(st.just(True), st.booleans(), st.booleans()), min_size=1, max_size=12))
 def test_pieces_stand_by_request_then_by_layer(masks: list[tuple[bool, bool, bool]]) -> None:
     shown = np.array(masks)

@@ -46,7 +46,7 @@ def test_a_plan_without_a_request_is_refused() -> None:
     assert [(one.code, one.path) for one in found.problems] == [("no_requests", "load.stages")]
 
 
-USERS = {"type": "concurrent", "stages": [{"concurrency_level": 500, "duration": 600_000_000}]}
+USERS = {"type": "concurrent", "stages": [{"concurrency_level": 9000, "duration": 600_000_000}]}
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ USERS = {"type": "concurrent", "stages": [{"concurrency_level": 500, "duration":
     [
         ({"stages": [{"rate": 10, "duration": 1000}]}, {"lanes": 200, "slice": 1}, "too_many_shards", "fanout.slice"),
         ({"stages": [{"rate": 1e-3, "duration": 1e8}]}, {"slice": "1ms"}, "too_many_shards", "fanout.slice"),
-        (USERS, {"slice": "1s"}, "too_many_shards", "fanout.slice"),
+        (USERS, {"slice": "1h"}, "too_many_requests", "load.stages.0"),
         (
             {"type": "poisson", "stages": [{"rate": 1, "duration": 1}, {"rate": 9e8, "duration": 9e8}]},
             {},
@@ -67,6 +67,12 @@ USERS = {"type": "concurrent", "stages": [{"concurrency_level": 500, "duration":
             "too_many_requests",
             "load.stages.0",
         ),
+        (
+            {"type": "gamma", "burstiness": 1e-9, "stages": [{"rate": 1, "duration": 1}]},
+            {},
+            "impossible",
+            "load.burstiness",
+        ),
     ],
 )
 def test_what_is_too_large_is_refused_before_it_is_laid_out(
@@ -75,7 +81,7 @@ def test_what_is_too_large_is_refused_before_it_is_laid_out(
     started = time.monotonic()
     with pytest.raises(ConfigInvalid) as refused:
         outlined(load, fanout=fanout)
-    assert [(one.code, one.path) for one in refused.value.problems] == [(code, path)]
+    assert (code, path) in [(one.code, one.path) for one in refused.value.problems]
     assert time.monotonic() - started < 5
 
 

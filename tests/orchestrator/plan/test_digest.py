@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.datasets.port import Requests
@@ -33,6 +33,7 @@ def digest(
     return total.finish(texts, models, users)
 
 
+@settings(deadline=None)
 @given(cuts=st.lists(st.integers(0, 6), max_size=4))
 def test_how_requests_are_batched_leaves_no_trace(cuts: list[int]) -> None:
     total = WorkloadDigest()

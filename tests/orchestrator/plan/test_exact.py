@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.plan.exact import BLOCK, fraction, line_ns, whole_ns
@@ -23,6 +23,7 @@ def test_halves_go_to_even() -> None:
     assert whole_ns(Fraction(5, 2 * 10**9)) == 2
 
 
+@settings(deadline=None)
 @given(
     offset=st.fractions(0, 10**5, max_denominator=10**6),
     rate=st.one_of(st.fractions(Fraction(1, 1000), 10**5, max_denominator=10**4), st.floats(0.001, 1e5).map(fraction)),

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.datasets.port import Requests
@@ -42,6 +42,7 @@ def rows_of(requests: Requests) -> list[tuple[object, ...]]:
     ]
 
 
+@settings(deadline=None)
 @given(pieces=counts, first=st.integers(0, 5), step=st.integers(1, 5), sessions=st.booleans())
 def test_picked_rows_are_the_rows(pieces: list[int], first: int, step: int, sessions: bool) -> None:
     whole = made(pieces, sessions)
@@ -49,12 +50,14 @@ def test_picked_rows_are_the_rows(pieces: list[int], first: int, step: int, sess
     assert rows_of(Picker(whole).rows(within)) == rows_of(whole)[within]
 
 
+@settings(deadline=None)
 @given(width=st.integers(1, 3), rows=st.integers(1, 20), step=st.integers(1, 5))
 def test_rows_of_one_width_are_picked_as_a_matrix(width: int, rows: int, step: int) -> None:
     whole = made([width] * rows)
     assert rows_of(Picker(whole).rows(slice(0, rows, step))) == rows_of(whole)[::step]
 
 
+@settings(deadline=None)
 @given(left=counts, right=counts, sessions=st.booleans())
 def test_blocks_joined_are_one(left: list[int], right: list[int], sessions: bool) -> None:
     joined = concatenate([made(left, sessions), made(right, sessions, len(left))])

@@ -42,6 +42,14 @@ def test_a_run_of_several_slices_cannot_be_left_alone() -> None:
     assert [(one.code, one.path) for one in found] == [("detach_slices", "--detach")]
 
 
+def test_a_slice_shorter_than_the_lead_is_a_warning_where_it_has_a_second_one() -> None:
+    fanout = {"lanes": 3, "slice": 4, "lead": 5}
+    found = outlined(LOAD, fanout=fanout).problems
+    assert [(one.severity, one.code, one.path) for one in found] == [("warning", "slice_short", "fanout.slice")]
+    assert outlined({"stages": [{"rate": 10, "duration": 4}]}, fanout=fanout).problems == ()
+    assert outlined(LOAD, fanout={**fanout, "slice": 5}).problems == ()
+
+
 def test_cost_on_a_cloud_is_said_to_be_unknown() -> None:
     asked = config(LOAD)
     found = outline(asked, inputs(asked, provider="aws"))

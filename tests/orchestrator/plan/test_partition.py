@@ -3,7 +3,7 @@ from __future__ import annotations
 import time
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from function.contract.plan import SlicePlan
@@ -28,6 +28,7 @@ def owners(one: Phase, lanes: int) -> dict[int, list[tuple[int, int]]]:
     return found
 
 
+@settings(deadline=None)
 @given(rows=st.lists(st.integers(0, 40), min_size=1, max_size=6), first_k=st.integers(0, 50), lanes=st.integers(1, 12))
 def test_every_k_has_one_owner_and_its_lane_is_k_mod_n(rows: list[int], first_k: int, lanes: int) -> None:
     one = phase(tuple(rows), first_k)
@@ -50,6 +51,7 @@ def test_slices_of_a_closed_loop_by_time_own_blocks_that_do_not_touch() -> None:
     assert one.past_k == 205
 
 
+@settings(deadline=None)
 @given(total=st.integers(0, 5000), lanes=st.integers(1, 60))
 def test_shares_add_up_and_differ_by_one_at_most(total: int, lanes: int) -> None:
     shares = [share(total, lane, lanes) for lane in range(lanes)]

@@ -86,7 +86,7 @@ def test_labels_say_the_shape() -> None:
 rates = st.decimals("0.01", 500, places=3).map(float)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(rate=rates, last=rates, duration=st.decimals("0.1", 20, places=2).map(float), steps=st.integers(2, 7))
 def test_even_arrivals_ascend_and_each_is_due_where_expected_says(
     rate: float, last: float, duration: float, steps: int

@@ -104,6 +104,15 @@ def test_warm_processes_are_used_first(provider: LocalProvider, worker: Callable
     assert sorted(one.tail for one in until_ended(provider, 3)) == ["0-0-0 True", "0-1-0 True", "0-2-0 True"]
 
 
+def test_fewer_are_wanted_after_all(provider: LocalProvider, worker: Callable[[str], None]) -> None:
+    worker(ECHO)
+    provider.warm(3)
+    before = pids(provider)
+    provider.warm(1)
+    assert pids(provider) == before[:1]
+    assert not any(map(alive, before[1:]))
+
+
 @pytest.mark.parametrize("script", [SLEEP, STUBBORN], ids=["sleeping", "deaf to SIGTERM"])
 def test_nothing_runs_after_stop_all(
     provider: LocalProvider, worker: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, script: str

@@ -50,7 +50,7 @@ def test_a_column_shows_three_digits_of_its_smallest_entry(seconds: float) -> No
     assert 0 <= places <= 3
     shown = float(ms(seconds, places).replace(",", ""))
     assert abs(shown - seconds * 1e3) <= 0.5 * 10.0**-places + 1e-9
-    if 1e-3 <= seconds:
+    if seconds >= 1e-3:
         assert abs(shown / (seconds * 1e3) - 1) < 0.006
 
 

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from orchestrator.plan.arithmetic import cos_turns, exp, log, sin_turns
-from orchestrator.plan.draws import Stream
+from orchestrator.arithmetic import cos_turns, exp, log, sin_turns
+from orchestrator.draws import Stream
 
 U = Stream(1, "arithmetic").uniforms(0, 50_000)
 

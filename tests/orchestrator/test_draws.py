@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.plan.draws import Stream, at, new_seed, unit
+from orchestrator.draws import Stream, at, new_seed, unit
 
 
+@settings(deadline=None)
 @given(start=st.integers(0, 10_000), count=st.integers(0, 300))
 def test_any_block_of_a_stream_can_be_drawn_alone(start: int, count: int) -> None:
     whole = Stream(7, "x").words(0, start + count)
@@ -32,6 +33,7 @@ def test_below_is_even_and_never_reaches_its_limit() -> None:
     assert counts.size == 10 and abs(counts - 10_000).max() < 500  # 5 standard deviations are 474
 
 
+@settings(deadline=None)
 @given(ks=st.lists(st.integers(0, 1 << 40), max_size=30))
 def test_a_k_draws_the_same_however_it_is_asked(ks: list[int]) -> None:
     stream = Stream(9, "at")

@@ -12,7 +12,7 @@ import secrets
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.plan.arithmetic import Float64
+from orchestrator.arithmetic import Float64
 
 _WORDS_A_STEP = 4  # Philox4x64 makes four words for each count
 _SEED_BITS = 48  # every JSON reader keeps 48 bits of an integer

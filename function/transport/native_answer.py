@@ -1,0 +1,108 @@
+"""One answer after the other out of a connection's bytes: the door to httptools, whose llhttp parses HTTP/1.1.
+
+Sans-IO: bytes of one read in, body bytes of that read out, and what is known of the answer in fields. Knows framing,
+interim answers, trailers, the limit of a head, and bytes that follow a whole answer. Refuses to know sockets and time.
+It is as lenient as the other transports (which parse with llhttp too), so that all of them give the same records.
+"""
+
+from __future__ import annotations
+
+import httptools
+
+from function.transport.port import LINE_LIMIT
+
+HEAD_LIMIT = LINE_LIMIT * 4  # bytes before the end of a head, with the interim answers before it
+
+
+class AnswerParser:
+    """`status` and `headers` (names in lower case, the first of a name counts) once the final head is whole."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self.on_body = self._pieces.append  # called by the parser; a Python frame for each piece would cost more
+        self._parser = httptools.HttpResponseParser(self)
+        self._parser.set_dangerous_leniencies(
+            lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
+        )
+        self.begin()
+
+    def begin(self) -> None:
+        """The next answer's bytes come now."""
+        self.status: int | None = None
+        self.headers: dict[str, str] = {}
+        self.whole = False
+        self.stray = False  # something followed the whole answer
+        self.fault: str | None = None  # why this is no HTTP/1.1
+        self.keeps_alive = False  # known once it is whole
+        self._interim = False
+        self._chunked = False
+        self._head_bytes = 0
+        self._whole_pieces = 0
+
+    def close(self) -> None:
+        """The parser and this object hold each other, and nobody collects cycles during a run."""
+        del self._parser, self.on_body
+
+    def feed(self, data: bytes) -> bytes:
+        """Body bytes that this read brought. Raises nothing: look at `fault`, `whole` and `stray`."""
+        heading = self.status is None
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self.fault = self.fault or "the server switched to another protocol"
+        except httptools.HttpParserError as error:
+            if self.whole:
+                self.stray = True
+            else:
+                self.fault = self.fault or str(error) or type(error).__name__
+        if heading:
+            self._head_bytes += len(data)
+            if self.status is None and self._head_bytes > HEAD_LIMIT:
+                self.fault = self.fault or f"a head of more than {HEAD_LIMIT >> 10} KiB"
+        pieces = self._pieces
+        if not pieces:
+            return b""
+        if self.whole:
+            del pieces[self._whole_pieces :]
+        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
+        return body
+
+    @property
+    def ends_with_connection(self) -> bool:
+        """The head names no other end of the body (RFC 9112, section 6.3)."""
+        return self.status is not None and not self.whole and not self._chunked and "content-length" not in self.headers
+
+    def on_message_begin(self) -> None:
+        self.stray = self.stray or self.whole
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self.status is not None:
+            return  # a trailer, or what follows the answer
+        if len(name) > LINE_LIMIT or len(value) > LINE_LIMIT:
+            self.fault = f"a header of more than {LINE_LIMIT >> 10} KiB"
+        key = name.decode("utf-8", "surrogateescape").lower()
+        self.headers.setdefault(key, value.decode("utf-8", "surrogateescape"))
+        if key == "transfer-encoding":
+            self._chunked = value.rstrip().lower().endswith(b"chunked")
+
+    def on_headers_complete(self) -> None:
+        if self.whole:
+            return
+        status = self._parser.get_status_code()
+        if status == 101:
+            self.fault = "the server switched to another protocol"
+        elif status < 200:
+            self._interim = True
+        elif self.fault is None:
+            self.status = status
+
+    def on_message_complete(self) -> None:
+        if self.whole or self.fault is not None:
+            return
+        if self._interim:
+            self._interim, self.headers, self._chunked = False, {}, False
+            return
+        self.whole = True
+        self.keeps_alive = self._parser.should_keep_alive()
+        self._whole_pieces = len(self._pieces)

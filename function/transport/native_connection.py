@@ -1,0 +1,202 @@
+"""One connection of the native transport: requests go out in the call that hands them over, answers are told in the
+call that read them, with the kernel's stamp of their arrival.
+
+It knows whether it can serve again (the answer whole, kept alive, nothing after it, the request all sent) and tells its
+home when it is free or gone. It decides nothing about when to send, and never repeats a request.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from function.clock import Clock
+from function.error_text import shorten
+from function.transport.native_answer import AnswerParser
+from function.transport.native_readiness import Readiness
+from function.transport.native_stamps import ANCILLARY_BYTES, KernelStamps
+from function.transport.native_tls import TlsLayer
+from function.transport.port import READ_BYTES, Failure, Sink
+
+_WRITABLE = getattr(select, "EPOLLOUT", 0)
+_AGAIN = (BlockingIOError, InterruptedError)
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """What the connections of one transport share. `freed`: it can serve again; `gone`: it was closed."""
+
+    readiness: Readiness
+    stamps: KernelStamps
+    clock: Clock
+    freed: Callable[[Connection], None]
+    gone: Callable[[Connection], None]
+
+
+class Connection:
+    """Open from the start. `holder` is who may use it: a channel, or None while it waits in the pool."""
+
+    def __init__(self, opened: socket.socket, tls: TlsLayer | None, home: Home) -> None:
+        self.holder: object | None = None
+        self.closed = False
+        self.stamp_ns = home.clock.now_ns()  # of what happened last
+        self._socket = opened
+        self._fd = opened.fileno()
+        self._recvmsg = opened.recvmsg
+        self._tls = tls
+        self._home = home
+        self._stamp_of = home.stamps.of
+        self._answer = AnswerParser()
+        self._sink: Sink | None = None
+        self._unsent: memoryview | None = None
+        self._write_error: OSError | None = None
+        self._read_bytes = 0
+        home.readiness.add(self._fd, self.read)
+
+    def send(self, request: bytes, sink: Sink) -> None:
+        self._sink = sink
+        self.stamp_ns, self._read_bytes = self._home.clock.now_ns(), 0
+        if self.closed:
+            self._conclude(Failure("connection_lost", "the connection broke before the request was written"))
+            return
+        self._answer.begin()
+        try:
+            data = self._tls.encrypt(request) if self._tls is not None else request
+        except ssl.SSLError as error:
+            self._lose(error)
+        else:
+            self._write(data)
+
+    def read(self, events: int = 0) -> None:
+        """One read, and all that follows from it. `events` are epoll's."""
+        if events & _WRITABLE and self._unsent is not None:
+            self._write(self._unsent)
+            if events == _WRITABLE or self.closed:
+                return
+        try:
+            data, ancillary, _, _ = self._recvmsg(READ_BYTES, ANCILLARY_BYTES)
+        except _AGAIN:
+            if self._write_error is not None:
+                self._lose(self._write_error)
+            return
+        except OSError as error:
+            self._stamp(self._home.clock.now_ns(), 0)
+            self._lose(error)
+            return
+        self._stamp(self._stamp_of(ancillary) if data else self._home.clock.now_ns(), len(data))
+        if not data:
+            self._lose(None)
+        elif self._tls is None:
+            self._take(data)
+        else:
+            self._take_sealed(self._tls, data)
+
+    def drop(self) -> None:
+        """No more is told; the connection goes."""
+        self._sink = None
+        self._close()
+
+    def break_off(self, failure: Failure) -> None:
+        """The connection goes, and who waits for it is told why."""
+        if self._sink is not None:
+            self._conclude(failure)
+        else:
+            self._close()
+
+    def _stamp(self, stamp_ns: int, length: int) -> None:
+        # Two reads may have one stamp of the kernel's. A sink counts events of a read in nanoseconds: the next read is
+        # later than any of them, which are at least four bytes each.
+        floor_ns = self.stamp_ns + 1 + (self._read_bytes >> 2)
+        self.stamp_ns = stamp_ns if stamp_ns > floor_ns else floor_ns
+        self._read_bytes = length
+
+    def _take_sealed(self, tls: TlsLayer, data: bytes) -> None:
+        try:
+            plain = tls.decrypt(data)
+        except ssl.SSLError as error:
+            self._lose(error)
+            return
+        if reply := tls.answers():
+            self._write(reply if self._unsent is None else bytes(self._unsent) + reply)
+        if plain and not self.closed:
+            self._take(plain)
+        if tls.ended and not self.closed:
+            self._lose(None)
+
+    def _take(self, data: bytes) -> None:
+        sink = self._sink
+        if sink is None:
+            self._close()  # bytes that nobody asked for: whatever follows is not an answer either
+            return
+        answer = self._answer
+        if answer.status is None:
+            body = answer.feed(data)
+            if answer.status is not None:
+                sink.head(self.stamp_ns, answer.status, answer.headers)
+                if self._sink is None:
+                    return
+        else:
+            body = answer.feed(data)
+        if body:
+            sink.feed(self.stamp_ns, body)
+            if self._sink is None:
+                return
+        if answer.whole:
+            self._conclude(None)
+        elif answer.fault is not None:
+            self._conclude(Failure("protocol", f"the answer is not HTTP/1.1: {shorten(answer.fault)}"))
+
+    def _write(self, data: bytes | memoryview) -> None:
+        try:
+            sent = self._socket.send(data)
+        except _AGAIN:
+            sent = 0
+        except OSError as error:
+            self._watch_writing(None)
+            self._write_error = error
+            self.read()  # the server may have answered before it ended
+            return
+        self._watch_writing(memoryview(data)[sent:] if sent < len(data) else None)
+
+    def _watch_writing(self, unsent: memoryview | None) -> None:
+        if (unsent is None) != (self._unsent is None):
+            self._home.readiness.watch_writing(self._fd, unsent is not None)
+        self._unsent = unsent
+
+    def _lose(self, error: OSError | None) -> None:
+        """The connection has ended; with it the answer, where that is how its end is told."""
+        answer = self._answer
+        if self._sink is None:
+            self._close()
+        elif answer.ends_with_connection and error is None:
+            self._conclude(None)
+        else:
+            where = "before it answered" if answer.status is None else "in the middle of the answer"
+            why = f": {shorten(str(error))}" if error is not None else ""
+            self._conclude(Failure("connection_lost", f"the server's connection ended {where}{why}"))
+
+    def _conclude(self, failure: Failure | None) -> None:
+        sink, self._sink, answer = self._sink, None, self._answer
+        # A connection that still writes its request has an answer that came too early to be trusted with another.
+        kept = failure is None and answer.keeps_alive and not answer.stray
+        if kept and self._unsent is None and self._write_error is None and not (self._tls and self._tls.ended):
+            self.holder = None
+            self._home.freed(self)
+        else:
+            self._close()
+        if sink is not None and failure is None:
+            sink.end(self.stamp_ns)
+        elif sink is not None and failure is not None:
+            sink.fail(self.stamp_ns, failure)
+
+    def _close(self) -> None:
+        if self.closed:
+            return
+        self.closed, self.holder, self._unsent = True, None, None
+        self._home.readiness.remove(self._fd)
+        self._socket.close()
+        self._answer.close()
+        self._home.gone(self)
