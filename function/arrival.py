@@ -21,6 +21,15 @@ class Piece(NamedTuple):
     bytes: int
 
 
+class InFlight(NamedTuple):
+    """Sent, and without a row yet: an entry of contract.record.IN_FLIGHT_KEY."""
+
+    request_index: int
+    stage: int
+    scheduled_ns: int
+    sent_ns: int
+
+
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """`scheduled_ns`: when due; in closed loops when the user became free. `eligible_ns`: when the cap let it."""

@@ -10,12 +10,12 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, Protocol
 
-from function.arrival import Arrival, Row
+from function.arrival import Arrival, InFlight, Row
 from function.gate import AbortedKind, Gate
-from function.progress import Tally
 from function.rim import Rim
+from function.tally import Tally
 from function.transport.port import Stamping
 
 _CUT_S = 5.0  # a cancelled request that does not end within this is a defect, and the worker fails
@@ -42,13 +42,6 @@ class Performer(Protocol):
         permit: Callable[[], str | None],
         cancel_kind: Callable[[], str],
     ) -> Row: ...
-
-
-class InFlight(NamedTuple):
-    request_index: int
-    stage: int
-    scheduled_ns: int
-    sent_ns: int
 
 
 class Flight:

@@ -17,9 +17,8 @@ import msgspec
 from arro3.core import Array, DataType, Field, RecordBatch, RecordBatchReader, Schema, list_array
 from arro3.io import write_ipc
 
-from function.arrival import Row
+from function.arrival import InFlight, Row
 from function.contract.record import ATTEMPT_KEY, COLUMNS, GAP_MORE, IN_FLIGHT_KEY, SHARD_KEY
-from function.flight import InFlight
 
 BATCH_ROWS = 1024
 BATCH_GAPS = 32_768  # gaps of one batch, roughly: 250 rows of 128 tokens are compressed in 0.6 ms

@@ -12,13 +12,12 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-from function.arrival import Row
+from function.arrival import InFlight, Row
 from function.clock import Clock
 from function.contract import keys
 from function.contract.codec import digest
 from function.contract.errors import StoreDenied, StoreError
 from function.contract.receipt import Part
-from function.flight import InFlight
 from function.fuse import Fuse
 from function.parts import Rows, encode_part
 from function.store.owned import create_or_read

@@ -17,9 +17,10 @@ from function.flight import Flight, Performer
 from function.gate import Gate, Stop
 from function.health import HealthProbe
 from function.open_loop import OpenLoop, limits
-from function.progress import State, Tally
+from function.progress import State
 from function.recorder import PartWriter, Recorder
 from function.rim import Rim
+from function.tally import Tally
 from function.timeline import Timeline
 from function.vigil import Vigil
 from function.window import Window
@@ -44,6 +45,7 @@ class Sending:
         self, spec: ShardSpec, workload: bytes, performer: Performer, gate: Gate, writer: PartWriter, rim: Rim
     ) -> None:
         self.state: State = "waiting"
+        self.drained_ns = 0  # when the drain would be over, on the worker's clock; 0 before it began
         self.tally = Tally()
         self.flight = Flight(performer, gate, self._record, self.tally, rim)
         self.recorder = Recorder(writer, self.flight.sent)
@@ -91,8 +93,8 @@ class Sending:
             self.state = "draining"
             if loop.out_of_time:
                 await loop.leave("missed", "no_time_left")
-            until_ns = self._rim.clock.now_ns() + int(self._spec.drain_s * 1e9)
-            stop = await vigil.unless_stopped(self.flight.drain(until_ns))
+            self.drained_ns = self._rim.clock.now_ns() + int(self._spec.drain_s * 1e9)
+            stop = await vigil.unless_stopped(self.flight.drain(self.drained_ns))
         if stop is not None:
             await self.flight.cut(stop.kind)
             await loop.leave("aborted", stop.kind, timeline.since_t0(stop.at_ns))

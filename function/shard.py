@@ -158,9 +158,8 @@ class _Attempt:
         """Granted: from here on there is a receipt, whatever happens."""
         offset_ns, _ = self._store_clock.offset()
         timeline = lay_out(go, self._spec, self._rim.clock, offset_ns, self._invocation.send_until_unix_ns)
-        drained_ns = self._rim.clock.now_ns() + int(self._spec.drain_s * 1e9)
         ending = await sending.run(timeline, self._vigil, self._cold_start_ns)
-        flushed_ns = max(drained_ns, self._rim.clock.now_ns() + int(FLUSH_S * 1e9))
+        flushed_ns = max(sending.drained_ns, self._rim.clock.now_ns() + int(FLUSH_S * 1e9))
         try:
             await sending.recorder.drained(self._rim.clock, flushed_ns)
         except StoreError as error:

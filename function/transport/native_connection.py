@@ -53,12 +53,12 @@ class Connection:
         self._sink: Sink | None = None
         self._unsent: memoryview | None = None
         self._write_error: OSError | None = None
-        self._read_bytes = 0
+        self._span_ns = 0  # how much later than this read the next one must be
         home.readiness.add(self._fd, self.read)
 
     def send(self, request: bytes, sink: Sink) -> None:
         self._sink = sink
-        self.stamp_ns, self._read_bytes = self._home.clock.now_ns(), 0
+        self.stamp_ns, self._span_ns = self._home.clock.now_ns(), 0
         if self.closed:
             self._conclude(Failure("connection_lost", "the connection broke before the request was written"))
             return
@@ -83,13 +83,17 @@ class Connection:
                 self._lose(self._write_error)
             return
         except OSError as error:
-            self._stamp(self._home.clock.now_ns(), 0)
-            self._lose(error)
+            self._end(error)
             return
-        self._stamp(self._stamp_of(ancillary) if data else self._home.clock.now_ns(), len(data))
         if not data:
-            self._lose(None)
-        elif self._tls is None:
+            self._end(None)
+            return
+        # Two reads may have one stamp of the kernel's. A sink counts events of a read in nanoseconds: the next read is
+        # later than any of them, which are at least four bytes each.
+        stamp_ns, floor_ns = self._stamp_of(ancillary), self.stamp_ns + self._span_ns
+        self.stamp_ns = stamp_ns if stamp_ns > floor_ns else floor_ns
+        self._span_ns = (len(data) >> 2) + 1
+        if self._tls is None:
             self._take(data)
         else:
             self._take_sealed(self._tls, data)
@@ -106,12 +110,10 @@ class Connection:
         else:
             self._close()
 
-    def _stamp(self, stamp_ns: int, length: int) -> None:
-        # Two reads may have one stamp of the kernel's. A sink counts events of a read in nanoseconds: the next read is
-        # later than any of them, which are at least four bytes each.
-        floor_ns = self.stamp_ns + 1 + (self._read_bytes >> 2)
-        self.stamp_ns = stamp_ns if stamp_ns > floor_ns else floor_ns
-        self._read_bytes = length
+    def _end(self, error: OSError | None) -> None:
+        """The socket has nothing more to give."""
+        self.stamp_ns = max(self._home.clock.now_ns(), self.stamp_ns + self._span_ns)
+        self._lose(error)
 
     def _take_sealed(self, tls: TlsLayer, data: bytes) -> None:
         try:

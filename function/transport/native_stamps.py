@@ -33,8 +33,8 @@ class KernelStamps:
     """`wall` is the clock the kernel stamps with."""
 
     def __init__(self, clock: Clock, wall_ns: Callable[[], int] = time.time_ns) -> None:
-        self._clock = clock
-        self._wall_ns = wall_ns
+        self._now = clock.now_ns
+        self._wall = wall_ns
         self._offset_ns, self._now_ns = self._best_of(_TRIES)
         self._believed_from_ns = 0
         self._reads = 0
@@ -56,8 +56,8 @@ class KernelStamps:
 
     def sample(self) -> None:
         """At the start of each batch of reads."""
-        wall_ns = self._wall_ns()
-        self._now_ns = now_ns = self._clock.now_ns()
+        wall_ns = self._wall()
+        self._now_ns = now_ns = self._now()
         moved_ns = now_ns - wall_ns - self._offset_ns
         if 0 <= moved_ns < _NOISE_NS:
             return
@@ -72,19 +72,19 @@ class KernelStamps:
         self._reads += 1
         if not ancillary:
             self._missing += 1
-            return self._clock.now_ns()
+            return self._now()
         seconds, rest_ns = _TIMESPEC.unpack(ancillary[0][2])
         stamp_ns: int = seconds * 1_000_000_000 + rest_ns + self._offset_ns
         if self._believed_from_ns < stamp_ns <= self._now_ns:
             return stamp_ns
-        now_ns = self._clock.now_ns()  # it came while the batch was read, or the wall clock was set
+        now_ns = self._now()  # it came while the batch was read, or the wall clock was set
         return min(stamp_ns, now_ns) if stamp_ns > self._believed_from_ns else now_ns
 
     def _best_of(self, tries: int) -> tuple[int, int]:
         """The offset of the reading that was interrupted least, and the time of the last."""
         best_ns = now_ns = 0
         for turn in range(tries):
-            wall_ns = self._wall_ns()
-            now_ns = self._clock.now_ns()
+            wall_ns = self._wall()
+            now_ns = self._now()
             best_ns = now_ns - wall_ns if turn == 0 else min(best_ns, now_ns - wall_ns)
         return best_ns, now_ns

@@ -19,6 +19,7 @@ from orchestrator.datasets.port import Int64
 from orchestrator.draws import Stream, at
 
 WIDEST = 4_000_000
+_NO_SPREAD = 1e-6  # tokens
 _CUTS = 16  # of an integer's cell, where a density is integrated by midpoints
 
 
@@ -30,7 +31,7 @@ class Lengths:
         self._turn = distribution.total_count
         self.least = max(1, distribution.min)
         self.most = distribution.max
-        if distribution.type == "fixed" or (distribution.type in _SPREAD and distribution.spread == 0):
+        if distribution.type == "fixed" or (distribution.type in _SPREAD and distribution.spread < _NO_SPREAD):
             self.least = self.most = max(1, round(distribution.mean))
         self._table: Float64 | None = None
         if self.least < self.most and distribution.type != "uniform":

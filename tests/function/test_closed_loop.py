@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from function.arrival import Arrival, Row
 from function.closed_loop import ClosedLoop
 from function.flight import Flight
-from function.progress import Tally
+from function.tally import Tally
 from function.timeline import Timeline
 from function.window import Window
 from function.workload import Reuse, Supply

@@ -10,7 +10,7 @@ import pytest
 from function.arrival import Arrival, Row
 from function.flight import Flight
 from function.gate import Gate
-from function.progress import Tally
+from function.tally import Tally
 from tests.function.fake_performer import FakePerformer
 from tests.function.open_gate import control, open_gate
 from tests.function.virtual import SECOND, VirtualClock, run, virtual_rim

@@ -13,7 +13,7 @@ from function.arrival import Arrival, Row
 from function.contract.spec import Target, Timeouts
 from function.flight import Flight
 from function.open_loop import Limits, OpenLoop, limits
-from function.progress import Tally
+from function.tally import Tally
 from function.timeline import Timeline
 from function.window import Window
 from function.workload import Supply

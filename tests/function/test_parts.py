@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from function.arrival import Row
 from function.contract.record import COLUMNS, GAP_MORE
-from function.flight import InFlight
 from function.parts import BATCH_GAPS, BATCH_ROWS, Rows, encode_part, token_gaps
 
 TYPES = {

@@ -7,11 +7,10 @@ import asyncio
 import pytest
 
 from function import recorder as recorder_module
-from function.arrival import Row
+from function.arrival import InFlight, Row
 from function.contract import keys
 from function.contract.codec import digest
 from function.contract.errors import StoreDenied, StoreError
-from function.flight import InFlight
 from function.recorder import PartWriter, Recorder
 from function.store.memory import MemoryStore
 from tests.function.little_run import in_flight_of, read_part

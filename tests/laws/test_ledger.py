@@ -146,7 +146,7 @@ def check_words(found: Merged) -> None:
 
 
 @given(shapes, st.lists(fates, min_size=1, max_size=5), st.integers(0, 2**32))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_it_balances_for_any_mix_of_kills_and_damage(
     shape: tuple[list[Stage], int, int], chosen: list[str], seed: int
 ) -> None:

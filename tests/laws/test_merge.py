@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from typing import Any
 
@@ -59,7 +60,7 @@ def raw(truth: Truth, stage: int | None = None) -> dict[str, list[float]]:
         values = {
             "time_to_first_token": [times[0] - sent],
             "time_to_first_token_from_scheduled": [times[0] - row.scheduled_ns],
-            "inter_token_latency": [b - a for a, b in zip(times, times[1:])],
+            "inter_token_latency": [b - a for a, b in itertools.pairwise(times)],
             "time_per_output_token": [(times[-1] - times[0]) / (len(times) - 1)] if len(times) > 1 else [],
             "normalized_time_per_output_token": [e2e / len(times)],
             "request_latency": [e2e],
