@@ -1,6 +1,6 @@
 """Counts of what a worker has done so far. Pure.
 
-Kept by the loop and read by the thread that writes progress, without a lock: one count may be a request ahead of another.
+Kept by the loop and read by the thread that writes progress, without a lock: a count may be a request ahead of another.
 """
 
 from __future__ import annotations

@@ -24,10 +24,6 @@ class TlsLayer:
         """With the ticket, once the server has sent one: in TLS 1.3 with its first answer."""
         return self._object.session
 
-    @property
-    def resumed(self) -> bool:
-        return bool(self._object.session_reused)
-
     async def shake_hands(self, loop: asyncio.AbstractEventLoop, connection: socket.socket) -> None:
         """Raises OSError, of which ssl.SSLError is one."""
         while True:

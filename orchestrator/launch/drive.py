@@ -31,6 +31,7 @@ from orchestrator.providers.port import Ended, Provider
 
 CALM_POLL_S = 0.2  # while nobody waits for a go
 DRAW_EVERY_NS = 250_000_000
+MOST_MENTIONED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ class Drive:
         self._beat: tuple[int, int] = (-1, -1)
         self._beat_ns = 0
         self._drawn_ns = 0
+        self._mentioned = 0
         self._over = False
 
     def until_over(self, interrupts: Interrupts) -> Driven:
@@ -111,12 +113,22 @@ class Drive:
             for one in ended:
                 self._driven.ends[keys.attempt_id(one.shard, one.attempt)] = End(one.exit_code, one.tail, now_ns)
                 self._fleet.ended(one.shard, one.attempt, now_ns, clean=one.exit_code == 0)
+                self._mention(one)
         if self._lease.standing is Standing.ABORTED:
             self._stopped(self._lease.reason, now_ns)
         elif self._lease.standing is Standing.FENCED:
             self._fleet.fenced()
             if now_ns - self._beat_ns > self._run.plan.coordination.lease_s * SECOND_NS:
                 self._fleet.stopped(now_ns)  # who took over is gone as well
+
+    def _mention(self, one: Ended) -> None:
+        """The first few that ended badly are worth a line; the run's record has them all."""
+        if one.exit_code == 0 or self._mentioned == MOST_MENTIONED:
+            return
+        self._mentioned += 1
+        how = f"by signal {-one.exit_code}" if one.exit_code < 0 else f"with code {one.exit_code}"
+        said = f": {one.tail.splitlines()[-1]}" if one.tail else ""
+        self._view.say(f"worker {keys.attempt_id(one.shard, one.attempt)} ended {how}{said}")
 
     def _tell(self, news: News, now_ns: int) -> None:
         for ready in news.ready:

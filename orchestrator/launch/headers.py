@@ -46,6 +46,6 @@ def headers_of(config: Config, environment: Mapping[str, str]) -> Headers:
         if ref.source == "env" and ref.name in variables
     }
     first = next(iter(secret.refs), None)
-    own = first is not None and first in config.api.headers
-    path = None if first is None else f"api.headers.{first}" if own else "server.api_key"
+    keyed = config.server.api_key is not None
+    path = "server.api_key" if keyed else None if first is None else f"api.headers.{first}"
     return Headers(secret.refs, variables, values, path)

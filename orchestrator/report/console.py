@@ -31,6 +31,7 @@ PARTS = ("planned", "ok", "failed", "timed_out", "missed", "aborted", "lost")
 SHOWN = (50.0, 90.0, 95.0, 99.0)
 PAIRS = (("TTFT", TTFT, TTFT_FROM_SCHEDULED), ("request latency", E2E, E2E_FROM_SCHEDULED))
 SINGLES = (("ITL", ITL), ("TPOT", TPOT), ("NTPOT", NTPOT), ("first content token", CONTENT))
+_GAP = Text("")
 MOST_STAGES, MOST_ERRORS, MOST_INFO = 40, 8, 6
 
 
@@ -42,11 +43,16 @@ def render(summary: Summary, paths: Sequence[Path] = ()) -> RenderableType:
 def _parts(summary: Summary, paths: Sequence[Path]) -> Iterator[RenderableType]:
     yield Text.assemble((summary.verdict, STYLES[summary.verdict]), f"  run {summary.run_id}: {WORDS[summary.verdict]}")
     yield from _findings(summary.findings)
+    yield _GAP
     yield Text(_headline(summary))
     yield _ledger(summary)
+    yield _GAP
     yield _latency(summary.run)
+    yield from _legend(summary.run)
+    yield _GAP
     yield from (Text(line) for line in _load(summary.run))
     yield from _errors(summary.run)
+    yield _GAP
     yield from (Text(str(path), overflow="fold") for path in _ranked(paths))
 
 
@@ -57,7 +63,8 @@ def _findings(findings: Sequence[Finding]) -> Iterator[RenderableType]:
             continue
         style = STYLES["INVALID" if finding.severity == "invalid" else "DEGRADED"]
         yield Padding(
-            Text.assemble((f"{finding.severity}  {finding.code}", style), f"  {finding.message}"), (0, 0, 0, 2)
+            Text.assemble((f"{finding.severity}  {finding.code}", style), f"  {_printable(finding.message)}"),
+            (0, 0, 0, 2),
         )
         yield Padding(Text(finding.advice, style="dim"), (0, 0, 0, 4))
     info = [finding for finding in findings if finding.severity == "info"]
@@ -65,7 +72,7 @@ def _findings(findings: Sequence[Finding]) -> Iterator[RenderableType]:
     for code in list(counts)[:MOST_INFO]:
         first = next(finding for finding in info if finding.code == code)
         more = f" (and {counts[code] - 1} more of these)" if counts[code] > 1 else ""
-        yield Padding(Text.assemble(("info", "dim"), f"  {code}  {first.message}{more}"), (0, 0, 0, 2))
+        yield Padding(Text.assemble(("info", "dim"), f"  {code}  {_printable(first.message)}{more}"), (0, 0, 0, 2))
     if len(counts) > MOST_INFO:
         yield Padding(Text(f"and {', '.join(list(counts)[MOST_INFO:])}: see the report", style="dim"), (0, 0, 0, 2))
 
@@ -120,8 +127,18 @@ def _latency(block: Block) -> Table:
     if block.ledger.ok != block.ledger.planned:
         name, sent, scheduled = PAIRS[0] if block.latency[TTFT].count else PAIRS[1]
         pairs = zip(block.adjusted[sent].values, block.adjusted[scheduled].values)
-        table.add_row(f"{name} of all planned", *(_or_infinite(value) for pair in pairs for value in pair))
+        table.add_row(f"{name}, all planned", *(_or_infinite(value) for pair in pairs for value in pair))
     return table
+
+
+def _legend(block: Block) -> Iterator[RenderableType]:
+    """Which interval it is that was printed."""
+    if any(interval is not None for dist in block.latency.values() for interval in dist.ci95):
+        fair = " >= : the run saw few busy spells, so at least that." if block.interval_grade == "fair" else ""
+        yield Text(
+            f"± is half the 95 % interval under this run's conditions; only repeats speak of the system.{fair}",
+            style="dim",
+        )
 
 
 def _same(block: Block, key: str) -> bool:
@@ -142,10 +159,11 @@ def _at(dist: Dist, percentile: float, grade: str | None) -> str:
 
 def _load(block: Block) -> Iterator[str]:
     rates, work, tokens = block.load.rates, block.throughput, block.tokens
+    counted = f"counted by {tokens.source}" if tokens.source else "nobody counted them"
     yield (
-        f"per second: offered {_rate(rates.offered)}, achieved {_rate(rates.achieved)}, answered {_rate(rates.answered)}; "
-        f"tokens: output {_rate(work.output_tokens_per_sec)}, input {_rate(work.input_tokens_per_sec)}"
-        + (f" (counted by {tokens.source})" if tokens.source else " (nobody counted them)")
+        f"per second: offered {_rate(rates.offered)}, achieved {_rate(rates.achieved)}, "
+        f"answered {_rate(rates.answered)}; output tokens {_rate(work.output_tokens_per_sec)} ({counted}), "
+        f"input tokens {_rate(work.input_tokens_per_sec)}"
     )
     delay = block.load.schedule_delay
     if delay.count:
@@ -199,13 +217,19 @@ def _percent(share: float) -> str:
         return "<0.1 %"
     if 99.9 < percent < 100:
         return ">99.9 %"
-    return f"{percent:.0f} %" if percent >= 10 or percent == 0 else f"{percent:.1f} %"
+    whole = 10 <= percent < 99 or percent in (0, 100)
+    return f"{percent:.0f} %" if whole else f"{percent:.1f} %"
 
 
 def _or_infinite(seconds: float | None) -> str:
     return "infinite" if seconds is None else _ms(seconds)
 
 
+def _printable(text: str) -> str:
+    """What servers and configs say must not steer the terminal."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
 def _short(text: str, most: int = 80) -> str:
-    line = " ".join(text.split())
+    line = " ".join(_printable(text).split())
     return line if len(line) <= most else line[: most - 3] + "..."

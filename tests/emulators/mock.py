@@ -76,23 +76,28 @@ class RunningMock:
 
 @contextmanager
 def running_mock(
-    config: Mapping[str, Any] | None = None, log: bool = True, *, log_bodies: bool = False, linger_s: float = 0.0
+    config: Mapping[str, Any] | None = None,
+    log: bool = True,
+    *,
+    log_bodies: bool = False,
+    linger_s: float = 0.0,
+    host: str = "127.0.0.1",
 ) -> Iterator[RunningMock]:
     """A server process on a free loopback port, in a session of its own; ended at the latest with the block."""
     with tempfile.TemporaryDirectory(prefix="mock-") as folder:
         path = Path(folder) / "truth.jsonl" if log else None
-        mock = _launch(dict(config or {}), path, log_bodies, linger_s)
+        mock = _launch(dict(config or {}), path, log_bodies, ["--linger", str(linger_s), "--host", host])
         try:
             yield mock
         finally:
             mock.stop()
 
 
-def _launch(config: dict[str, Any], log: Path | None, log_bodies: bool, linger_s: float) -> RunningMock:
+def _launch(config: dict[str, Any], log: Path | None, log_bodies: bool, flags: list[str]) -> RunningMock:
     ready_read, ready_write = os.pipe()
     life_read, life_write = os.pipe()
     command = [sys.executable, "-m", "orchestrator.mockserver", "--config-json", json.dumps(config)]
-    command += ["--ready-fd", str(ready_write), "--lifeline-fd", str(life_read), "--linger", str(linger_s)]
+    command += ["--ready-fd", str(ready_write), "--lifeline-fd", str(life_read), *flags]
     command += [] if log is None else ["--log", str(log)]
     command += ["--log-bodies"] if log_bodies else []
     process = subprocess.Popen(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from function.arrival import Row
+from function.arrival import InFlight, Row
 from function.contract.record import COLUMNS, GAP_MORE
 from function.parts import BATCH_GAPS, BATCH_ROWS, Rows, encode_part, token_gaps
 

@@ -97,6 +97,7 @@ def test_a_worker_that_dies_before_it_is_ready_is_replaced() -> None:
     assert driven.failure is None
     assert decode(Go, stage.store.get(keys.go("0-0")).body).attempts == {"0-0-0": 0, "0-1-0": 2}
     assert driven.ends["0-1-0.0"].detail == "line one\nit broke"
+    assert "worker 0-1-0.0 ended with code 1: it broke" in stage.view.lines
 
 
 def test_workers_that_cannot_start_mean_no_load() -> None:
