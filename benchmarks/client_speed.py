@@ -24,6 +24,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -249,7 +250,7 @@ def _judge(subject: str, due: list[int], measured: Any, log: Path) -> Figure:
         offsets = record.token_offset_ns
         ttft.append(tokens[0] - sent_ns - offsets[0])
         stamps += [token - record.arrival_boot_ns - offset for token, offset in zip(tokens, offsets, strict=True)]
-        theirs, ours = zip(offsets, offsets[1:]), zip(tokens, tokens[1:])
+        theirs, ours = pairwise(offsets), pairwise(tokens)
         gaps += [abs((c - b) - (z - y)) for (y, z), (b, c) in zip(theirs, ours, strict=True)]
         arrivals.append(record.arrival_boot_ns - measured["start_ns"] - due[index])
     return Figure(

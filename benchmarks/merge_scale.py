@@ -32,8 +32,16 @@ ROOT = Path(__file__).resolve().parent.parent
 S = 1_000_000_000
 RATE = 2000.0
 T0 = 1_790_000_000 * S
-RECORD = {"int64": pa.int64(), "int32": pa.int32(), "utf8": pa.string(), "bool": pa.bool_(), "list<uint32>": pa.list_(pa.uint32())}  # fmt: skip
-WORKLOAD = {**RECORD, "list<uint8>": pa.list_(pa.uint8()), "list<int32>": pa.list_(pa.int32()), "list<int64>": pa.list_(pa.int64())}  # fmt: skip
+TYPES = {
+    "int64": pa.int64(),
+    "int32": pa.int32(),
+    "utf8": pa.string(),
+    "bool": pa.bool_(),
+    "list<uint32>": pa.list_(pa.uint32()),
+    "list<uint8>": pa.list_(pa.uint8()),
+    "list<int32>": pa.list_(pa.int32()),
+    "list<int64>": pa.list_(pa.int64()),
+}
 
 
 def main() -> None:
@@ -126,9 +134,9 @@ def planned(k: np.ndarray) -> pa.Table:
         "prompt_tokens": np.full(n, 400),
         "model": np.zeros(n, np.int32),
         "session": pa.nulls(n, pa.string()),
-        **{name: one.cast(WORKLOAD[kind]) for name, kind in workload.COLUMNS if name.startswith("piece_")},
+        **{name: one.cast(TYPES[kind]) for name, kind in workload.COLUMNS if name.startswith("piece_")},
     }
-    return pa.table(columns, schema=pa.schema([(name, WORKLOAD[kind]) for name, kind in workload.COLUMNS]))
+    return pa.table(columns, schema=pa.schema([(name, TYPES[kind]) for name, kind in workload.COLUMNS]))
 
 
 def recorded(k: np.ndarray, tokens: int, rng: np.random.Generator) -> pa.Table:
@@ -154,7 +162,7 @@ def recorded(k: np.ndarray, tokens: int, rng: np.random.Generator) -> pa.Table:
         "error_kind": pa.array(np.where(failed, "http_500", ""), mask=~failed),
         "prompt_tokens": rng.integers(380, 420, n), "output_tokens": np.full(n, max(tokens, 1)),
     }  # fmt: skip
-    schema = pa.schema([(column.name, RECORD[column.type]) for column in record.COLUMNS])
+    schema = pa.schema([(column.name, TYPES[column.type]) for column in record.COLUMNS])
     columns = [values.get(name, pa.nulls(n, kind)) for name, kind in zip(schema.names, schema.types)]
     return pa.table(columns, schema=schema.with_metadata({record.IN_FLIGHT_KEY: "[]"}))
 

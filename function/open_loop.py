@@ -94,10 +94,10 @@ class OpenLoop:
         return self._rim.clock.now_ns() - self._flight.origin_ns
 
     def _landed(self) -> None:
-        if self._full:
+        if self._full:  # else the alarm is set for what is next, and a landing changes nothing
             self._full = False
             self._freed_ns = self._now_ns()
-        self._advance()
+            self._advance()
 
     def _send_due(self) -> None:
         """What is due, then set the alarm for what is next."""

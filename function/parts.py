@@ -124,5 +124,21 @@ def _batch(rows: Rows, start: int, stop: int, schema: Schema) -> RecordBatch:
             values = Array.from_buffer(gaps) if gaps else Array([], type=DataType.uint32())
             arrays.append(list_array(Array.from_buffer(offsets), values, type=_TYPES[column.type]))
         else:
-            arrays.append(Array(columns[len(arrays)], type=_TYPES[column.type]))
+            arrays.append(_array(columns[len(arrays)], column.type))
     return RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _array(values: Sequence[Any], kind: str) -> Array:
+    try:
+        return Array(values, type=_TYPES[kind])
+    except (UnicodeEncodeError, OverflowError):  # a server may say what no column holds; that must not cost the part
+        return Array([_held(value, 31 if kind == "int32" else 63) for value in values], type=_TYPES[kind])
+
+
+def _held(value: Any, bits: int) -> Any:
+    """Lone surrogates become `?`, numbers past the column's range null."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, int) and not -(1 << bits) <= value < 1 << bits:
+        return None
+    return value

@@ -2,7 +2,8 @@
 
 A part is one object under a key of this attempt's own, created once; a write that failed is tried again with growing
 pauses for as long as the worker lives. What cannot be stored is a failed run, so a failure is kept and shown, never
-swallowed. Memory is bounded: encoded parts that pile up past MOST_BYTES are such a failure.
+swallowed. Memory is bounded: parts that pile up past MOST_BYTES, or rows past MOST_ROWS while a write hangs, are such
+a failure.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from function.ticker import Running, Spawn
 PART_ROWS = 100_000
 PART_GAPS = 8_000_000
 MOST_BYTES = 128 * 1024 * 1024
+MOST_ROWS = 300_000  # about 1 KB each until they are encoded
 _IDLE_S = 1.0
 _CHECK_S = 0.02
 _FIRST_PAUSE_S = 0.1
@@ -53,8 +55,12 @@ class PartWriter:
         self._pause_s = _FIRST_PAUSE_S
 
     def take(self, rows: Rows) -> None:
+        """Called by the loop. Whoever watches `failure` ends the run; the rows are kept all the same."""
         self._taken_count += 1
         self._taken.append(rows)
+        waiting = sum(len(one.values) for one in list(self._taken))
+        if waiting > MOST_ROWS and self.failure is None:
+            self.failure = _unstored(f"{waiting} rows wait for a write that does not come back")
 
     @property
     def taken_any(self) -> bool:

@@ -39,7 +39,7 @@ class Ending:
 
 
 class Sending:
-    """Made before go, so that the workload is decoded ahead; `run` once it has come. `close` in any case."""
+    """Made before go, so that the workload is decoded ahead; `run` once it has come; `stop` in any case."""
 
     def __init__(
         self, spec: ShardSpec, workload: bytes, performer: Performer, gate: Gate, writer: PartWriter, rim: Rim

@@ -1,20 +1,28 @@
 """The command line as people type it: every command's words, options and help. Imports what it runs when it runs it.
 
 A command turns words into values, calls one function of `commands/`, and returns its Outcome; nothing prints here.
+click hands over every option as a parameter, so the functions here have as many as their commands have options.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import click
 
 from orchestrator import __version__
+from orchestrator.options import (
+    config_argument,
+    duration,
+    json_option,
+    provider_option,
+    root_option,
+    run_argument,
+    share,
+)
 from orchestrator.outcome import Outcome
 
-F = TypeVar("F", bound=Callable[..., Any])
 ProviderName = Literal["local", "aws", "gcp"]
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
@@ -25,49 +33,6 @@ class InOrder(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
-
-
-def duration(text: str) -> float:
-    """Seconds, written as in a config."""
-    from pydantic import TypeAdapter, ValidationError
-
-    from orchestrator.config.quantity import Seconds
-
-    try:
-        return TypeAdapter[float](Seconds).validate_python(text)
-    except ValidationError:
-        raise ValueError(f"{text!r} is not a duration: 0.05, 50ms, 2s") from None
-
-
-def share(text: str) -> tuple[str, float]:
-    """`KIND=SHARE`."""
-    kind, _, value = text.partition("=")
-    return kind, float(value)
-
-
-def _json(command: F) -> F:
-    words = "Print one JSON value on stdout: the result, or the error."
-    return click.option("--json", "as_json", is_flag=True, help=words)(command)
-
-
-def _config(command: F) -> F:
-    words = "Set one key, as in load.stages.0.rate=50. May be given several times."
-    command = click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help=words)(command)
-    return click.argument("config", type=click.Path(path_type=Path))(command)
-
-
-def _provider(command: F) -> F:
-    kind = click.Choice(["local", "aws", "gcp"])
-    return click.option("--provider", type=kind, default="local", show_default=True, help="Where workers run.")(command)
-
-
-def _root(command: F) -> F:
-    words = "Folder or URI that holds runs/."
-    return click.option("--root", default=".", show_default=True, metavar="URI", help=words)(command)
-
-
-def _run(command: F) -> F:
-    return click.argument("run")(_root(command))
 
 
 @click.group(cls=InOrder, context_settings=_SETTINGS)
@@ -99,7 +64,7 @@ def benchctl() -> None:
 @benchctl.command()
 @click.argument("directory", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
 @click.option("--template", metavar="NAME", help="Which template; a wrong name lists them.")
-@_json
+@json_option
 def init(directory: Path, template: str | None, as_json: bool) -> Outcome:
     """Write a commented config to start from.
 
@@ -114,8 +79,8 @@ def init(directory: Path, template: str | None, as_json: bool) -> Outcome:
 
 
 @benchctl.command()
-@_config
-@_json
+@config_argument
+@json_option
 def validate(config: Path, assignments: tuple[str, ...], as_json: bool) -> Outcome:
     """Load CONFIG and report every problem at once. Contacts nothing.
 
@@ -129,10 +94,10 @@ def validate(config: Path, assignments: tuple[str, ...], as_json: bool) -> Outco
 
 
 @benchctl.command()
-@_config
-@_provider
+@config_argument
+@provider_option
 @click.option("--detach", is_flag=True, help="As launch --detach would.")
-@_json
+@json_option
 def plan(config: Path, assignments: tuple[str, ...], provider: ProviderName, detach: bool, as_json: bool) -> Outcome:
     """Show exactly what launch will do with CONFIG: stages, requests, lanes, sizes. Sends nothing.
 
@@ -148,13 +113,13 @@ def plan(config: Path, assignments: tuple[str, ...], provider: ProviderName, det
 
 
 @benchctl.command()
-@_config
-@_provider
-@_root
+@config_argument
+@provider_option
+@root_option
 @click.option("--run-id", metavar="ID", help="Name the run. Default: the time, and four random digits.")
 @click.option("--detach", is_flag=True, help="Leave once all workers have their go (plans of one slice).")
 @click.option("--yes", is_flag=True, help="Do not ask before a run that costs money.")
-@_json
+@json_option
 def launch(
     config: Path,
     assignments: tuple[str, ...],
@@ -181,8 +146,8 @@ def launch(
 
 
 @benchctl.command()
-@_run
-@_json
+@run_argument
+@json_option
 def status(run: str, root: str, as_json: bool) -> Outcome:
     """Show how far RUN is, from its store alone.
 
@@ -196,8 +161,8 @@ def status(run: str, root: str, as_json: bool) -> Outcome:
 
 
 @benchctl.command()
-@_run
-@_json
+@run_argument
+@json_option
 def attach(run: str, root: str, as_json: bool) -> Outcome:
     """Watch RUN from here; finish it where its launch has died.
 
@@ -216,8 +181,8 @@ def attach(run: str, root: str, as_json: bool) -> Outcome:
 
 
 @benchctl.command()
-@_run
-@_json
+@run_argument
+@json_option
 def abort(run: str, root: str, as_json: bool) -> Outcome:
     """Stop RUN, from any machine that can write to its store.
 
@@ -234,8 +199,8 @@ def abort(run: str, root: str, as_json: bool) -> Outcome:
 
 
 @benchctl.command()
-@_root
-@_json
+@root_option
+@json_option
 def runs(root: str, as_json: bool) -> Outcome:
     """List the runs under --root: when, how much, and how they ended.
 
@@ -249,8 +214,8 @@ def runs(root: str, as_json: bool) -> Outcome:
 
 
 @benchctl.command()
-@_run
-@_json
+@run_argument
+@json_option
 def merge(run: str, root: str, as_json: bool) -> Outcome:
     """Merge RUN again from its stored parts, and write its report. Exits with the run's verdict.
 
@@ -270,9 +235,9 @@ def merge(run: str, root: str, as_json: bool) -> Outcome:
 
 
 @benchctl.command()
-@_run
+@run_argument
 @click.option("--format", "formats", metavar="A,B", help="json, parquet, html, inference-perf. Default: all.")
-@_json
+@json_option
 def report(run: str, root: str, formats: str | None, as_json: bool) -> Outcome:
     """Write RUN's report again, in the formats asked for. Exits with the run's verdict.
 
@@ -302,7 +267,7 @@ def report(run: str, root: str, formats: str | None, as_json: bool) -> Outcome:
 )
 @click.option("--log-bodies", is_flag=True, help="Keep the requests' bodies in the log too.")
 @click.option("--config-json", default="{}", metavar="JSON", help="Any setting of the server, by its own names.")
-@_json
+@json_option
 def mock_server(
     host: str,
     port: int,
@@ -328,7 +293,7 @@ def mock_server(
 
 
 @benchctl.command()
-@_json
+@json_option
 def schema(as_json: bool) -> Outcome:
     """Print the config's JSON Schema, for editors and CI.
 

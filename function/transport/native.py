@@ -78,7 +78,7 @@ class NativeTransport:
         self.proxy_headers: Mapping[str, str] = {}
         self._clock = clock
         self._stamps = KernelStamps(clock)
-        self._readiness = Readiness(loop, self._stamps.sample)
+        self._readiness = Readiness(clock, self._stamps)
         self._home = Home(self._readiness, self._stamps, clock, self._freed, self._gone)
         self._dialer = Dialer(loop, clock, endpoint, context, self._stamps.ask)
         self._open: set[Connection] = set()

@@ -60,7 +60,7 @@ class AnswerParser:
             if self.status is None and self._head_bytes > HEAD_LIMIT:
                 self.fault = self.fault or f"a head of more than {HEAD_LIMIT >> 10} KiB"
         pieces = self._pieces
-        if not pieces:
+        if not pieces or self.status is None:  # a body without a head: it is a fault already
             return b""
         if self.whole:
             del pieces[self._whole_pieces :]
@@ -81,6 +81,8 @@ class AnswerParser:
             return  # a trailer, or what follows the answer
         if len(name) > LINE_LIMIT or len(value) > LINE_LIMIT:
             self.fault = f"a header of more than {LINE_LIMIT >> 10} KiB"
+        if b"\0" in value:
+            self.fault = "a header with a NUL in it"
         key = name.decode("utf-8", "surrogateescape").lower()
         self.headers.setdefault(key, value.decode("utf-8", "surrogateescape"))
         if key == "transfer-encoding":
@@ -92,6 +94,8 @@ class AnswerParser:
         status = self._parser.get_status_code()
         if status == 101:
             self.fault = "the server switched to another protocol"
+        elif status < 100:
+            self.fault = f"the status {status}"
         elif status < 200:
             self._interim = True
         elif self.fault is None:

@@ -159,6 +159,7 @@ class Connection:
         except OSError as error:
             self._watch_writing(None)
             self._write_error = error
+            self._home.stamps.sample()
             self.read()  # the server may have answered before it ended
             return
         self._watch_writing(memoryview(data)[sent:] if sent < len(data) else None)

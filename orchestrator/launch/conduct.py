@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from function.contract import keys
 from function.contract.codec import encode
@@ -21,7 +22,7 @@ from orchestrator.launch.lease import Lease
 from orchestrator.launch.snapshot import Board
 from orchestrator.launch.tenure import Standing
 from orchestrator.launch.view import View
-from orchestrator.providers.port import Ended, Provider
+from orchestrator.providers.port import Provider
 
 GRACE_S = 3.0  # a worker that has written its receipt ends at once
 WORST_OVERSHOOTS = 100
@@ -43,12 +44,10 @@ def conduct(run: Run, crew: Crew, view: View, interrupts: Interrupts, *, detach:
 
     Raises Interrupted at a second interrupt.
     """
-    started_ns, slept_ns = crew.clock.now_ns(), asleep_ns()
+    begun = Begun(crew.clock.now_ns(), asleep_ns())
     drive = Drive(run, crew.fleet, crew.lease, crew.provider, crew.clock, (Board(run.plan, crew.fleet.groups), view))
     probe = Probe()
     grace_s, left = 0.0, False
-    stopped: list[Ended] = []
-    overshoots: list[Overshoot] = []
     crew.lease.start()
     try:
         driven = drive.until_granted(interrupts) if detach else drive.until_over(interrupts)
@@ -63,28 +62,31 @@ def conduct(run: Run, crew: Crew, view: View, interrupts: Interrupts, *, detach:
                 crew.provider.leave()
             stopped = crew.provider.stop_all(grace_s)
             overshoots = probe.stop()
-    slept_ns = asleep_ns() - slept_ns
     now_ns = crew.clock.now_ns()
     for one in stopped:
         driven.ends[keys.attempt_id(one.shard, one.attempt)] = End(one.exit_code, one.tail, now_ns)
-    worst = sorted(overshoots, key=lambda one: -one.late_ns)[:WORST_OVERSHOOTS]
-    _store(
-        run,
-        Observed(
-            started_unix_ns=started_ns,
-            ended_unix_ns=now_ns,
-            suspended_ns=slept_ns if slept_ns > SLEPT_NS else 0,
-            ends=driven.ends,
-            interference=tuple((one.at_unix_ns, one.late_ns) for one in sorted(worst, key=lambda one: one.at_unix_ns)),
-        ),
-    )
+    with suppress(StoreError):  # what cannot be stored is only a cause that the report will not name
+        run.store.put(keys.ORCHESTRATOR, encode(_observed(begun, now_ns, driven, overshoots)))
     return driven
 
 
-def _store(run: Run, seen: Observed) -> None:
-    """What cannot be stored is only a cause that the report will not name."""
-    with suppress(StoreError):
-        run.store.put(keys.ORCHESTRATOR, encode(seen))
+class Begun(NamedTuple):
+    """When, on the store's clock, and how long this machine had slept by then."""
+
+    unix_ns: int
+    asleep_ns: int
+
+
+def _observed(begun: Begun, now_ns: int, driven: Driven, overshoots: list[Overshoot]) -> Observed:
+    slept_ns = asleep_ns() - begun.asleep_ns
+    worst = sorted(overshoots, key=lambda one: -one.late_ns)[:WORST_OVERSHOOTS]
+    return Observed(
+        started_unix_ns=begun.unix_ns,
+        ended_unix_ns=now_ns,
+        suspended_ns=slept_ns if slept_ns > SLEPT_NS else 0,
+        ends=driven.ends,
+        interference=tuple(sorted((one.at_unix_ns, one.late_ns) for one in worst)),
+    )
 
 
 def _close(lease: Lease, view: View, left: bool) -> None:

@@ -88,8 +88,8 @@ def headline(built: Built, kept_in: str) -> str:
     requests = "as many requests as fit" if plan.requests is None else f"{plan.requests} requests"
     stages = f"{len(plan.stages)} stage{'s' if len(plan.stages) > 1 else ''}"
     lanes = f"{outlined.lanes} lane{'s' if outlined.lanes > 1 else ''}"
-    slices = f" x {outlined.slices} slices" if outlined.slices > 1 else ""
-    return f"run {plan.run_id}: {requests} in {stages} from {lanes}{slices} to {plan.target['root']}, kept in {kept_in}"
+    shards = f" in {outlined.shards} shards" if outlined.shards > outlined.lanes else ""
+    return f"run {plan.run_id}: {requests} in {stages} from {lanes}{shards} to {plan.target['root']}, kept in {kept_in}"
 
 
 def streams_per_lane(sketched: Sketch) -> int | None:

@@ -16,6 +16,7 @@ from orchestrator.launch.roster import Group, Shard
 from orchestrator.launch.timetable import SECOND_NS, ns
 
 RATE_WINDOW_NS = 5 * SECOND_NS
+STALE_NS = 3 * SECOND_NS  # a count that stands still for so long is a rate of zero
 COUNTS = ("ok", "failed", "timed_out", "missed", "aborted")
 
 
@@ -149,12 +150,14 @@ class Board:
         return sum(rates) if rates else None
 
     def _achieved(self, sent: int, now_ns: int) -> float | None:
-        self._history.append((now_ns, sent))
-        while len(self._history) > 2 and now_ns - self._history[1][0] >= RATE_WINDOW_NS:
-            self._history.popleft()
-        since_ns, before = self._history[0]
-        span_s = (now_ns - since_ns) / SECOND_NS
-        return (sent - before) / span_s if span_s >= 1 else None
+        """Between two changes of the count: workers tell it once a second, and from between it would look low."""
+        history = self._history
+        if not history or sent != history[-1][1] or now_ns - history[-1][0] >= STALE_NS:
+            history.append((now_ns, sent))
+        while len(history) > 2 and now_ns - history[1][0] >= RATE_WINDOW_NS:
+            history.popleft()
+        span_s = (history[-1][0] - history[0][0]) / SECOND_NS
+        return (history[-1][1] - history[0][1]) / span_s if span_s >= 1 else None
 
 
 def _added(histograms: Iterable[tuple[int, ...]]) -> list[int]:

@@ -13,10 +13,12 @@ import numpy as np
 import pyarrow as pa
 
 from function.contract.record import STATUSES
-from orchestrator.merge.parts import PartTable, counts, flags, texts, times, words
+from orchestrator.merge.parts import PartTable, concat, counts, flags, texts, times, words
 from orchestrator.metrics.requests import LOST, NEVER, OK, UNKNOWN, Coded, Gaps, Int32, Int64, Requests, TokenTimes
 
 CountTokens = Callable[[list[str]], Int32]
+
+BATCH_ROWS = 100_000  # rows written at once: enough to make 40 numpy calls cheap, few enough to be small
 
 _PLANNED = ("scheduled_ns", "asked_tokens")  # the first of times and of counts: known before anything was recorded
 _TIMES = (
@@ -84,6 +86,8 @@ class Columns:
         self.recorded = np.zeros(n, np.bool_)
         self.usage = np.zeros(n, np.bool_)
         self._row = np.zeros(n, np.int32)
+        self._pending: list[tuple[Int64, pa.Table]] = []
+        self._pending_rows = 0
         self._gaps: list[Gaps] = []
         self._pool = 0
 
@@ -109,8 +113,28 @@ class Columns:
         self.status[places] = status
         self.words["error_kind"][places] = self.lexicons["error_kind"].code(kind)
 
-    def write(self, places: Int64, rows: pa.Table) -> None:
-        """Row i of `rows` (record.COLUMNS but the gaps) to place i."""
+    def add(self, places: Int64, part: PartTable) -> None:
+        """Row i of the part to place i; negative places are left out. Many parts are written at once, by `flush`."""
+        starts = self._pool + np.cumsum(part.events, dtype=np.int64) - part.events
+        known = places >= 0
+        own = places if known.all() else places[known]
+        self.start[own] = starts[known]
+        self.count[own] = part.events[known]
+        self._gaps.append(part.gaps)
+        self._pool += len(part.gaps)
+        self.recorded[own] = True
+        self._pending.append((own, part.rows if known.all() else part.rows.filter(known)))
+        self._pending_rows += len(own)
+        if self._pending_rows >= BATCH_ROWS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Everything added is in the columns afterwards. A later row for a place wins."""
+        if self._pending:
+            self._write(np.concatenate([own for own, _ in self._pending]), concat([rows for _, rows in self._pending]))
+            self._pending, self._pending_rows = [], 0
+
+    def _write(self, places: Int64, rows: pa.Table) -> None:
         codes, names = words(rows, "status")
         self.status[places] = np.array([*map(STATUSES.index, names), LOST], np.int8)[codes]
         for name in _TIMES:
@@ -123,7 +147,6 @@ class Columns:
             local, distinct = words(rows, name)
             self.words[name][places] = self.lexicons[name].codes(local, distinct)
         self._fill(self.connection_reused, places, rows, "connection_reused", flags)
-        self.recorded[places] = True
         self._count_outputs(places, rows)
 
     def _fill(self, column: Any, places: Int64, rows: pa.Table, name: str, read: Callable[..., Int64]) -> None:
@@ -155,16 +178,8 @@ class Columns:
         if count is not None:
             output[places[uncounted]] = count(texts(rows, "output_text", uncounted))
 
-    def write_gaps(self, places: Int64, part: PartTable) -> None:
-        """Row i of the part to place i. Negative places are left out; their gaps stay in the pool and are nobody's."""
-        starts = self._pool + np.cumsum(part.events, dtype=np.int64) - part.events
-        known = places >= 0
-        self.start[places[known]] = starts[known]
-        self.count[places[known]] = part.events[known]
-        self._gaps.append(part.gaps)
-        self._pool += len(part.gaps)
-
     def finish(self, shard_ids: tuple[str, ...]) -> Requests:
+        self.flush()
         gaps: Gaps = np.concatenate([np.empty(0, np.uint32), *self._gaps])
         self._gaps.clear()
         # An instant of sending without one of being due would be late by centuries.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -24,7 +24,7 @@ class Read(NamedTuple):
     table: PartTable | Damaged
 
 
-def read_ahead(store: ObjectStore, wanted: Iterable[tuple[int, Part]]) -> Iterator[Read]:
+def read_ahead(store: ObjectStore, wanted: Iterable[tuple[int, Part]]) -> Generator[Read]:
     """In order, at most AT_ONCE parts and about AHEAD_BYTES at a time."""
     waiting: deque[tuple[int, Part, Future[PartTable | Damaged]]] = deque()
     pending = 0

@@ -12,10 +12,10 @@ counts, a foreign one does not, and the part is reported as damaged.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import chain
 
 import numpy as np
 
@@ -26,15 +26,13 @@ from function.contract.receipt import Part
 from function.contract.record import STATUSES
 from function.store.port import ObjectStore
 from orchestrator.merge.columns import Columns, CountTokens
-from orchestrator.merge.parts import Damaged, InFlight, PartTable, concat, times
+from orchestrator.merge.parts import Damaged, InFlight, PartTable, times
 from orchestrator.merge.planned import NO_REQUESTS, Planned, read_planned, read_spec
 from orchestrator.merge.reading import Read, read_ahead
 from orchestrator.merge.stop import stop_of
 from orchestrator.merge.stored import AT_ONCE, Standing, StoredRun
 from orchestrator.metrics.facts import ShardFacts, State
 from orchestrator.metrics.requests import LOST, MISSED, NEVER, UNKNOWN, Int64, Requests
-
-BATCH_ROWS = 100_000  # rows written at once: enough to make 40 numpy calls cheap, few enough to be small
 
 
 @dataclass(slots=True)
@@ -79,9 +77,9 @@ def build_table(
         _plan(columns, shard, models)
         shard.planned = NO_REQUESTS  # it is in the columns now
     wanted = [(shard.code, part) for shard in shards if shard.kind != "closed_time" for part in shard.parts]
-    for source in (reads, read_ahead(store, wanted)):
-        for code, some in groupby(source, key=lambda read: read.shard):
-            _record(columns, shards[code], some)
+    for read in chain(reads, read_ahead(store, wanted)):
+        _record(columns, shards[read.shard], read)
+    columns.flush()
     for shard in shards:
         _land(columns, shard)
         _settle_rest(columns, shard)
@@ -159,40 +157,20 @@ def _plan(columns: Columns, shard: _Shard, models: Sequence[str]) -> None:
     columns.words["model"][own] = columns.lexicons["model"].codes(known, models)
 
 
-def _record(columns: Columns, shard: _Shard, reads: Iterable[Read]) -> None:
-    """Write a shard's rows, many parts at a time."""
-    batch: list[tuple[Part, PartTable]] = []
-    rows = 0
-    for read in reads:
-        if isinstance(read.table, Damaged):
-            shard.damaged.append(read.part.key)
-            continue
-        shard.flights.append(read.table.in_flight)
-        batch.append((read.part, read.table))
-        rows += read.table.rows.num_rows
-        if rows >= BATCH_ROWS:
-            _write(columns, shard, batch)
-            batch, rows = [], 0
-    if batch:
-        _write(columns, shard, batch)
-
-
-def _write(columns: Columns, shard: _Shard, batch: Sequence[tuple[Part, PartTable]]) -> None:
-    tables, written = [], []
-    for part, table in batch:
-        places = columns.places(shard.code, times(table.rows, "request_index"))
-        mine = places >= 0
-        fresh = places[mine]
-        twice = columns.claims_twice(fresh)
-        if twice:
-            columns.forget(fresh)
-        if twice or not mine.all():
-            shard.damaged.append(part.key)
-        columns.recorded[fresh] = True
-        columns.write_gaps(places, table)
-        tables.append(table.rows if mine.all() else table.rows.filter(mine))
-        written.append(fresh)
-    columns.write(np.concatenate(written), concat(tables))
+def _record(columns: Columns, shard: _Shard, read: Read) -> None:
+    """Add a part's rows, or note that it is damaged."""
+    if isinstance(read.table, Damaged):
+        shard.damaged.append(read.part.key)
+        return
+    shard.flights.append(read.table.in_flight)
+    places = columns.places(shard.code, times(read.table.rows, "request_index"))
+    own = places[places >= 0]
+    twice = columns.claims_twice(own)
+    if twice:
+        columns.forget(own)
+    if twice or own.size < places.size:
+        shard.damaged.append(read.part.key)
+    columns.add(places, read.table)
 
 
 def _land(columns: Columns, shard: _Shard) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -44,10 +43,3 @@ class RunFacts:
     reason: str | None = None
     stopped_ns: int | None = None
     observed: Observed | None = None
-
-    @property
-    def lanes(self) -> tuple[int, ...]:
-        return tuple(sorted({shard.name.lane for shard in self.shards}))
-
-    def of_lane(self, lane: int) -> Iterable[ShardFacts]:
-        return (shard for shard in self.shards if shard.name.lane == lane)

@@ -50,11 +50,6 @@ def verdict_of(findings: Iterable[Finding]) -> Verdict:
     return _VERDICTS[max((_RANK[finding.severity] for finding in findings), default=0)]
 
 
-def worst(one: Severity | None, other: Severity | None) -> Severity | None:
-    """The graver of two; None is no finding at all."""
-    return max(one, other, key=lambda severity: -1 if severity is None else _RANK[severity])
-
-
 def ranked(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Gravest first; then by stage (whole run first), code and lane, so that equal runs give equal lists."""
 

@@ -25,11 +25,6 @@ class Ledger:
         parts = self.ok + self.failed + self.timed_out + self.missed + self.aborted + self.lost
         return self.planned == parts
 
-    @property
-    def share_failed(self) -> float | None:
-        """Failed and timed out, as a share of planned."""
-        return (self.failed + self.timed_out) / self.planned if self.planned else None
-
     def as_dict(self) -> dict[str, int]:
         return asdict(self)
 

@@ -65,10 +65,6 @@ class TokenTimes:
         times += np.repeat(sent_ns - before, self.count)
         return offsets, times
 
-    def slowest(self) -> int:
-        """The longest gap of the pool, in ns; 0 of none."""
-        return int(self.gaps.max()) if self.gaps.size else 0
-
 
 @dataclass(frozen=True, slots=True)
 class Requests:

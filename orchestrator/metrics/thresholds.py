@@ -34,6 +34,7 @@ class Share:
 LATE_MEDIAN = Share(0.10, 0.001, 0.50, 0.001)  # p50 of lateness against p50
 LATE_TAIL = Share(0.10, 0.010, 0.50, 0.050)  # p99.9 of lateness against p99
 LOOP_LAG = Share(0.10, 0.005, 0.50, 0.005)  # p99 of the loop's lag against p50
+LOOP_LAG_MATTERS = 0.01  # share of the requests that lanes beyond `invalid` must carry: fewer cannot move a p99
 CLOCK_ERROR = Share(0.10, 0.010, float("inf"), float("inf"))  # against p50; moves merged time series only
 
 TAIL_SHARE = 0.999

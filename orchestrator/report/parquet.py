@@ -7,7 +7,6 @@ requests never stand in memory at once.
 
 from __future__ import annotations
 
-from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
 
@@ -69,12 +68,6 @@ def write_parquet(requests: Requests, to: Path | IO[bytes]) -> None:
     ) as writer:  # fmt: skip
         for start, stop in _groups(requests):
             writer.write_table(_table(requests.take(np.arange(start, stop))))
-
-
-def parquet_bytes(requests: Requests) -> bytes:
-    out = BytesIO()
-    write_parquet(requests, out)
-    return out.getvalue()
 
 
 def _groups(requests: Requests) -> list[tuple[int, int]]:

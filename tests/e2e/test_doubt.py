@@ -39,10 +39,9 @@ HOG = """
 import sys, threading, time
 
 if "function.entry.local" in " ".join(sys.orig_argv):
-    sys.setswitchinterval(10.0)  # whoever has the interpreter keeps it: this thread stops the worker's loop dead
-
     def hog():
         while True:
+            sys.setswitchinterval(10.0)  # whoever has the interpreter keeps it: this thread stops the loop dead
             end = time.perf_counter() + 0.04
             while time.perf_counter() < end:
                 pass

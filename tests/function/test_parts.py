@@ -155,6 +155,15 @@ def test_planted_without_the_escape_long_gaps_would_not_come_back() -> None:
     assert token_gaps(0, (GAP_MORE,)).tolist() == [GAP_MORE, 0]
 
 
+def test_what_a_server_says_and_no_column_holds_costs_no_part() -> None:
+    odd = row(1, error_message="\ud800 and \U0001f600", output_tokens=10**30, http_status=2**31, prompt_tokens=-(2**63))
+    table = read(encode_part(rows_of([row(0, error_message="plain"), odd]), "0-0-0", 0))
+    assert table.column("error_message").to_pylist() == ["plain", "? and \U0001f600"]
+    assert table.column("output_tokens").to_pylist() == [None, None]
+    assert table.column("http_status").to_pylist() == [None, None]
+    assert table.column("prompt_tokens").to_pylist() == [None, -(2**63)]
+
+
 def test_times_that_run_backwards_do_not_move_later_ones() -> None:
     assert absolute(100, token_gaps(100, (90, 150, 140, 200)).tolist()) == [100, 150, 150, 200]
     assert token_gaps(None, (5, 8)).tolist() == [0, 3]

@@ -165,6 +165,15 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     run(setting.clock, main())
 
 
+def test_a_write_that_hangs_bounds_memory_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    setting = Setting()
+    monkeypatch.setattr(recorder_module, "MOST_ROWS", 10)
+    for index in range(11):
+        setting.recorder.record(row(index))
+        setting.recorder.flush()  # and no thread takes it
+        assert (setting.writer.failure is not None) == (index == 10)
+
+
 def test_a_part_never_grows_past_its_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     setting = Setting()
     monkeypatch.setattr(recorder_module, "PART_ROWS", 10)

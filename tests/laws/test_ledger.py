@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections import Counter
 
@@ -158,8 +159,10 @@ def test_it_balances_for_any_mix_of_kills_and_damage(
     if planned is not None:
         assert found.summary.ledger.planned == planned, "none lost, none doubled"
     assert np.unique(found.requests.request_index).size == len(found.requests)
+    summary = found.summary.as_dict()
+    assert json.loads(json.dumps(summary, allow_nan=False)) == summary, "JSON's own types, and never NaN"
     again = merge_run(store, sleep=lambda _: None)
-    assert again.summary.as_dict() == found.summary.as_dict(), "what was merged once merges to the same"
+    assert again.summary.as_dict() == summary, "what was merged once merges to the same"
 
 
 @given(shapes, st.lists(fates, min_size=1, max_size=5), st.integers(0, 2**32))

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from function.store.memory import MemoryStore
 from orchestrator.merge.run import Merged, merge_run
 from orchestrator.metrics.dist import PERCENTILES, name_of
-from orchestrator.report.parquet import parquet_bytes
+from orchestrator.report.parquet import write_parquet
 from tests.emulators.stored_run import MS, Stage, Truth
 
 STAGES = [Stage(4, 15), Stage(3, 20)]
@@ -147,7 +147,7 @@ def test_parquet_gives_the_same_numbers_to_whoever_reads_it(tmp_path: Any) -> No
     truth = drawn(11, 4, 2)
     found = merged(truth)
     path = tmp_path / "requests.parquet"
-    path.write_bytes(parquet_bytes(found.requests))
+    write_parquet(found.requests, path)
     rows = pq.read_table(path).to_pylist()
     assert [row["request_index"] for row in rows] == list(range(len(truth.rows)))
     ttft = [(row["first_token_ns"] - row["sent_ns"]) / 1e9 for row in rows if row["status"] == "ok"]

@@ -13,9 +13,14 @@ from function.contract.receipt import Health
 from orchestrator.metrics.doubt.where import NAMED
 from orchestrator.metrics.facts import RunFacts, ShardFacts
 from orchestrator.metrics.finding import Finding, Scope, Severity
-from orchestrator.metrics.thresholds import CLOCK_ERROR, COLD_START_S, CPU_SATURATED, LOOP_LAG, SUSPENDED_S
-
-MATTERS = 0.01  # share of the requests
+from orchestrator.metrics.thresholds import (
+    CLOCK_ERROR,
+    COLD_START_S,
+    CPU_SATURATED,
+    LOOP_LAG,
+    LOOP_LAG_MATTERS,
+    SUSPENDED_S,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,7 @@ def _loop_lag(own: Sequence[Own], base_s: float) -> Iterator[Finding]:
     if not judged:
         return
     lag_s, worst, _ = max(judged, key=lambda entry: entry[0])
-    invalid = sum(one.weight for _, one, severity in judged if severity == "invalid") > MATTERS
+    invalid = sum(one.weight for _, one, severity in judged if severity == "invalid") > LOOP_LAG_MATTERS
     lanes = sorted({one.lane for _, one, _ in judged})
     yield Finding(
         "loop_lag",

@@ -9,6 +9,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from function.contract.spec import Target
 from function.transport import native
 from function.transport.native import NativeTransport
 from function.transport.port import TransportError
-from tests.emulators.scripted_server import Request, ScriptedServer, Send, Step, Wait, answer, in_turn
+from tests.emulators.scripted_server import Request, ScriptedServer, Send, Step, answer, in_turn
 from tests.suites.transports import BODY, Heard, exchange, post
 
 MS = 1_000_000
@@ -148,7 +149,7 @@ def test_closing_tells_who_waits_and_refuses_who_is_still_dialling(run: Callable
         await asyncio.sleep(0.02)
         assert descriptors() <= before
 
-    with ScriptedServer(in_turn([Wait(1)])) as server:
+    with ScriptedServer(in_turn([])) as server:
         run(go(server.url))
 
 
@@ -182,12 +183,11 @@ def test_reads_of_one_stamp_come_one_after_the_other() -> None:
         await transport.close()
         return heard
 
-    with ScriptedServer(
-        in_turn([Send(b"".join(step.data for step in answer(body) if isinstance(step, Send)))])
-    ) as server:
+    at_once = Send(b"".join(step.data for step in answer(body) if isinstance(step, Send)))
+    with ScriptedServer(in_turn([at_once])) as server:
         heard = asyncio.run(go(server.url))
     assert heard.body == body and len(heard.pieces) > 10
-    for (stamp, piece), (later, _) in zip(heard.pieces, heard.pieces[1:]):
+    for (stamp, piece), (later, _) in pairwise(heard.pieces):
         assert later - stamp >= piece.count(b"\n\n")
     assert heard.ended_ns is not None and heard.ended_ns >= heard.pieces[-1][0]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -39,7 +40,7 @@ def told(pieces: list[bytes]) -> tuple[object, ...]:
 @given(st.sampled_from(ANSWERS), st.lists(st.integers(0, 260), max_size=20))
 def test_any_segmentation_gives_the_same(data: bytes, cuts: list[int]) -> None:
     at = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
-    assert told([data[start:end] for start, end in zip(at, at[1:])]) == told([data])
+    assert told([data[start:end] for start, end in pairwise(at)]) == told([data])
 
 
 def test_what_is_told_of_a_whole_answer() -> None:
@@ -102,6 +103,8 @@ def test_the_next_answer_begins_anew() -> None:
         CHUNKED + b"zz\r\n",
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n",
         b"HTTP/1.1 101 Switching Protocols\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX: a\0b\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 099 Less\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nX: " + b"x" * (LINE_LIMIT + 1) + b"\r\nContent-Length: 0\r\n\r\n",
         b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * (HEAD_LIMIT // 6),
         b"HTTP/1.1 103 Hints\r\n\r\n" * (HEAD_LIMIT // 20),

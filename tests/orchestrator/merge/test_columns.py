@@ -42,8 +42,7 @@ def test_numbers_are_found_contiguous_or_not_and_only_ones_own() -> None:
 def test_rows_and_their_gaps_go_to_their_places() -> None:
     truth, table = Truth(), columns()
     some = part(truth.row(0), truth.row(1))
-    table.write_gaps(np.array([7, 2]), some)
-    table.write(np.array([7, 2]), some.rows)
+    table.add(np.array([7, 2]), some)
     requests = table.finish(("0-0-0",))
     assert requests.sent_ns[[7, 2]].tolist() == [truth.row(0).sent_ns, truth.row(1).sent_ns]
     offsets, times = requests.tokens.absolute(requests.sent_ns)
@@ -54,7 +53,8 @@ def test_rows_and_their_gaps_go_to_their_places() -> None:
 def test_where_a_row_is_silent_the_plans_word_stays() -> None:
     table = columns()
     row = Row(3, 0, 9, status="missed", error_kind="late", values={"scheduled_ns": None, "asked_tokens": None})
-    table.write(np.array([3]), part(row).rows)
+    table.add(np.array([3]), part(row))
+    table.flush()
     assert table.times["scheduled_ns"][3] == 5
     assert table.counts["asked_tokens"][3] == 8
     assert table.status[3] == MISSED
@@ -72,11 +72,11 @@ def test_claims_are_noticed_once_and_again() -> None:
 def test_a_forgotten_row_leaves_nothing_behind() -> None:
     truth, table = Truth(), columns()
     whole = part(truth.row(0))
-    table.write_gaps(np.array([4]), whole)
-    table.write(np.array([4]), whole.rows)
+    table.add(np.array([4]), whole)
+    table.flush()
     table.forget(np.array([4]))
     bare = Row(0, 0, 5, 6, status="failed", error_kind="dns", values={"first_byte_ns": None})
-    table.write(np.array([4]), part(bare).rows)
+    table.add(np.array([4]), part(bare))
     requests = table.finish(("0-0-0",))
     assert requests.status[4] == FAILED
     assert requests.first_token_ns[4] == NEVER
@@ -98,7 +98,7 @@ def test_answers_that_nobody_counted_are_counted_once_a_counter_is_at_hand() -> 
         return count
 
     table = columns(counter=counter)
-    table.write(np.array([0, 1]), part(*rows).rows)
+    table.add(np.array([0, 1]), part(*rows))
     requests = table.finish(("0-0-0",))
     assert asked == [["a b c"]]
     assert requests.output_tokens[:2].tolist() == [3, 8]
@@ -118,3 +118,23 @@ def test_a_lexicon_keeps_codes_and_nulls() -> None:
     assert lexicon.codes(np.array([1, 0, -1], np.int32), ["b", "a"]).tolist() == [1, 0, UNKNOWN]
     assert lexicon.codes(np.array([0], np.int32), ["a"]).tolist() == [1]
     assert lexicon.words() == ("b", "a")
+
+
+def test_negative_places_are_left_out_and_their_gaps_are_nobodys() -> None:
+    truth, table = Truth(), columns()
+    table.add(np.array([-1, 2]), part(truth.row(0), truth.row(1)))
+    requests = table.finish(("0-0-0",))
+    _, times = requests.tokens.absolute(requests.sent_ns)
+    assert times.tolist() == truth.row(1).token_ns
+    assert (requests.status == OK).sum() == 1
+
+
+def test_of_two_rows_in_one_batch_the_later_wins() -> None:
+    truth, table = Truth(), columns()
+    later = Row(0, 0, 5, 6, status="failed", error_kind="dns")
+    table.add(np.array([4]), part(truth.row(0)))
+    table.add(np.array([4]), part(later))
+    requests = table.finish(("0-0-0",))
+    assert requests.status[4] == FAILED
+    assert requests.first_token_ns[4] == NEVER
+    assert requests.tokens.count[4] == 0

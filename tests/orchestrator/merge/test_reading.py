@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+
+import pytest
 
 from function.contract.receipt import Part
 from function.store.memory import MemoryStore
@@ -56,19 +57,18 @@ class Counting(MemoryStore):
         return super().get(key)
 
 
-def test_it_reads_ahead_only_so_far() -> None:
-    store = Counting()
-    truth = Truth(lanes=2)
+@pytest.mark.parametrize(("size", "most"), [(None, AT_ONCE + 2), (AHEAD_BYTES, 2)])
+def test_it_reads_ahead_only_so_far(size: int | None, most: int) -> None:
+    """By number of parts, and by their bytes where they are large."""
+    truth, store = Truth(lanes=2), Counting()
     for shard in truth.shards.values():
         shard.parts = 40
     truth.write(store)
-    listed = wanted(store)
+    listed = [
+        (code, part if size is None else Part(part.key, part.rows, size, part.sha256)) for code, part in wanted(store)
+    ]
     store.begun = 0
-    reads: Iterator[object] = read_ahead(store, listed)
+    reads = read_ahead(store, listed)
     next(reads)
-    assert store.begun <= AT_ONCE + 2
-    large = [(code, Part(part.key, part.rows, AHEAD_BYTES, part.sha256)) for code, part in listed]
-    store.begun = 0
-    reads = read_ahead(store, large)
-    next(reads)
-    assert store.begun <= 2
+    assert store.begun <= most
+    reads.close()

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from orchestrator.metrics.finding import Finding, Scope, Severity, finding_from, ranked, verdict_of, worst
+from orchestrator.metrics.finding import Finding, Scope, Severity, finding_from, ranked, verdict_of
 
 
 def found(code: str, severity: Severity, stage: int | None = None) -> Finding:
@@ -17,12 +17,6 @@ def found(code: str, severity: Severity, stage: int | None = None) -> Finding:
 )
 def test_the_verdict_is_the_worst_severity(severities: list[Severity], verdict: str) -> None:
     assert verdict_of(found("x", severity) for severity in severities) == verdict
-
-
-def test_the_graver_of_two() -> None:
-    assert worst(None, "info") == worst("info", None) == "info"
-    assert worst("invalid", "degraded") == "invalid"
-    assert worst(None, None) is None
 
 
 def test_order_is_by_gravity_and_does_not_depend_on_what_came_first() -> None:

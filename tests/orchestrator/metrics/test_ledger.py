@@ -17,8 +17,3 @@ def test_it_balances_whatever_became_of_them(status: list[int]) -> None:
 
 def test_planted_a_ledger_that_forgets_one_does_not_balance() -> None:
     assert not Ledger(planned=3, ok=1, lost=1).balances
-
-
-def test_failures_are_a_share_of_planned() -> None:
-    assert Ledger(planned=100, ok=1, failed=90, timed_out=9).share_failed == 0.99
-    assert Ledger().share_failed is None

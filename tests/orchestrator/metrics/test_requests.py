@@ -26,7 +26,6 @@ def test_no_tokens_at_all() -> None:
     offsets, found = table(3).tokens.absolute(np.zeros(3, np.int64))
     assert offsets.tolist() == [0, 0, 0, 0]
     assert found.size == 0
-    assert table(0).tokens.slowest() == 0
 
 
 def test_rows_are_chosen_by_mask_by_stage_and_by_status() -> None:

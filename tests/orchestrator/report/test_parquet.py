@@ -13,7 +13,7 @@ from function.store.memory import MemoryStore
 from orchestrator.merge.run import merge_run
 from orchestrator.metrics.requests import Requests
 from orchestrator.report import parquet
-from orchestrator.report.parquet import parquet_bytes
+from orchestrator.report.parquet import write_parquet
 from tests.emulators.stored_run import Stage, Truth
 from tests.emulators.tables import answered, table
 
@@ -28,6 +28,12 @@ COLUMNS = [
     ("response_bytes", INT64), ("connection_reused", BOOL), ("connect_ns", INT64), ("model", TEXT), ("region", TEXT),
     ("token_ns", pa.list_(INT64)),
 ]  # fmt: skip
+
+
+def parquet_bytes(requests: Requests) -> bytes:
+    out = BytesIO()
+    write_parquet(requests, out)
+    return out.getvalue()
 
 
 def read(requests: Requests) -> pa.Table:

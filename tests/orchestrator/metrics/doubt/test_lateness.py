@@ -137,3 +137,18 @@ def test_tail_of() -> None:
     assert tail_of(np.array([5])) is None
     assert tail_of(np.array([1, 9])) == 1
     assert tail_of(np.arange(2000)) == pytest.approx(np.percentile(np.arange(2000), 99.9))
+
+
+def test_harmless_lateness_of_a_millisecond_at_ttft_50_ms() -> None:
+    """Independent exponential delays of 1 ms: any test of the arrival process rejects them, and nobody is harmed."""
+    rng = np.random.default_rng(5)
+    for _ in range(20):
+        assert list(lateness(late(rng.exponential(1.0, 300), lanes=2, ttft_s=0.05))) == []
+
+
+def test_stalls_of_100_ms_that_add_half_to_p99_are_found() -> None:
+    by = np.zeros(3000)
+    by[::100] = 100  # one percent, where the p99 of lateness would still be clean
+    found = of(late(by, ttft_s=0.2), "late_tail")
+    assert found is not None
+    assert found.severity == "degraded"

@@ -1,4 +1,4 @@
-"""Plain lines and the drawn view: what a log and a terminal get to see."""
+"""Plain lines: what a log gets to see, and how often."""
 
 from __future__ import annotations
 
@@ -7,32 +7,9 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from rich.console import Console
 
-from orchestrator.launch.live import LiveView, picture
 from orchestrator.launch.plain import PlainView
-from orchestrator.launch.snapshot import Snapshot, StageView
-from orchestrator.launch.view import view
-
-STAGES = (
-    StageView(0, "50/s", "constant", 500, 10.0, 500, "over"),
-    StageView(1, "1 -> 25/s", "poisson", 300, 30.0, 17, "running"),
-    StageView(2, "8 users", "concurrent", None, 10.0, 0, "ahead"),
-)
-SEEN = Snapshot(
-    elapsed_s=12.3,
-    remaining_s=40.0,
-    planned=800,
-    sent=517,
-    counts={"ok": 500, "failed": 3, "timed_out": 0, "missed": 2, "aborted": 0},
-    in_flight=12,
-    offered=13.0,
-    achieved=12.6,
-    ttft_ms=(56.0, 80.0),
-    stages=STAGES,
-    shards={"sending": 2, "complete": 1},
-    errors={"http_500": 3},
-)
+from tests.orchestrator.launch.shown import SEEN, STAGES
 
 
 class Ticker:
@@ -105,63 +82,3 @@ def test_a_log_that_went_away_does_not_end_the_run() -> None:
     shown.say("hello")
     shown.update(SEEN)
     shown.close()
-
-
-def drawn(seen: Snapshot, **given: object) -> str:
-    out = io.StringIO()
-    Console(file=out, width=120, **given).print(picture(seen))  # type: ignore[arg-type]
-    return out.getvalue()
-
-
-def test_the_picture_shows_stages_rates_shards_and_errors() -> None:
-    text = drawn(SEEN)
-    for words in (
-        "500/500",
-        "17/300",
-        "0/?",
-        "40 s to go",
-        "12.6 requests/s of 13 offered",
-        "12 in flight",
-        "TTFT ~56 ms (p50)",
-        "2 sending, 1 complete",
-        "failed 3",
-        "http_500 3",
-    ):
-        assert words in text, words
-
-
-def test_the_picture_of_nothing_yet() -> None:
-    empty = replace(SEEN, achieved=None, offered=None, ttft_ms=None, remaining_s=None, errors={}, counts={"ok": 0})
-    text = drawn(empty)
-    assert "to go" not in text and "TTFT" not in text and "failed" not in text
-
-
-def test_no_color_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "\x1b[31m" in drawn(SEEN, force_terminal=True, color_system="standard")
-    monkeypatch.setenv("NO_COLOR", "1")
-    assert "\x1b[31m" not in drawn(SEEN, force_terminal=True)
-
-
-def test_the_live_view_draws_and_keeps_its_last_picture() -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    out = Terminal()
-    shown = LiveView(out)
-    shown.say("run r")
-    shown.update(SEEN)
-    shown.update(replace(SEEN, sent=800))
-    shown.close()
-    shown.close()
-    assert out.getvalue().startswith("run r")
-    assert "17/300" in out.getvalue()
-
-
-def test_without_a_terminal_the_view_is_plain(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert isinstance(view(), PlainView)
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
-    monkeypatch.setenv("TERM", "xterm")
-    assert isinstance(view(), LiveView)
-    monkeypatch.setenv("TERM", "dumb")
-    assert isinstance(view(), PlainView)
