@@ -152,8 +152,9 @@ def recorded(k: np.ndarray, tokens: int, rng: np.random.Generator) -> pa.Table:
     )
     failed = rng.random(n) < 0.003
     values = {
-        "request_index": k, "row": np.arange(n), "stage": np.zeros(n, np.int32), "scheduled_ns": due, "eligible_ns": due,
-        "sent_ns": sent, "first_byte_ns": first, "first_token_ns": first, "first_content_token_ns": first,
+        "request_index": k, "row": np.arange(n), "stage": np.zeros(n, np.int32), "scheduled_ns": due,
+        "eligible_ns": due, "sent_ns": sent, "first_byte_ns": first, "first_token_ns": first,
+        "first_content_token_ns": first,
         "last_token_ns": last, "end_ns": last + 100_000, "status": np.where(failed, "failed", "ok"),
         "http_status": np.where(failed, 500, 200).astype(np.int32), "request_bytes": np.full(n, 900),
         "response_bytes": np.full(n, 220 * max(tokens, 1)), "connection_reused": np.ones(n, np.bool_),
@@ -175,5 +176,4 @@ def ipc(table: pa.Table, batch: int | None = None) -> bytes:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
     main()

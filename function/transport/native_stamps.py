@@ -35,7 +35,7 @@ class KernelStamps:
     def __init__(self, clock: Clock, wall_ns: Callable[[], int] = time.time_ns) -> None:
         self._now = clock.now_ns
         self._wall = wall_ns
-        self._offset_ns, self.sampled_ns = self._best_of(_TRIES)  # the worker's clock at the latest sample
+        self._offset_ns, self._now_ns = self._best_of(_TRIES)
         self._believed_from_ns = 0
         self._reads = 0
         self._missing = 0
@@ -57,7 +57,7 @@ class KernelStamps:
     def sample(self) -> None:
         """At the start of each batch of reads."""
         wall_ns = self._wall()
-        self.sampled_ns = now_ns = self._now()
+        self._now_ns = now_ns = self._now()
         moved_ns = now_ns - wall_ns - self._offset_ns
         if 0 <= moved_ns < _NOISE_NS:
             return
@@ -65,7 +65,7 @@ class KernelStamps:
         if abs(offset_ns - self._offset_ns) > STEP_NS:
             self._steps += 1
             self._believed_from_ns = now_ns
-        self._offset_ns, self.sampled_ns = offset_ns, now_ns
+        self._offset_ns, self._now_ns = offset_ns, now_ns
 
     def of(self, ancillary: Ancillary) -> int:
         """The stamp of a read on the worker's clock, ns. `ancillary` is recvmsg's, of a socket that was asked."""
@@ -75,7 +75,7 @@ class KernelStamps:
             return self._now()
         seconds, rest_ns = _TIMESPEC.unpack(ancillary[0][2])
         stamp_ns: int = seconds * 1_000_000_000 + rest_ns + self._offset_ns
-        if self._believed_from_ns < stamp_ns <= self.sampled_ns:
+        if self._believed_from_ns < stamp_ns <= self._now_ns:
             return stamp_ns
         now_ns = self._now()  # it came while the batch was read, or the wall clock was set
         return min(stamp_ns, now_ns) if stamp_ns > self._believed_from_ns else now_ns

@@ -85,14 +85,14 @@ def _facts(run: StoredRun, built: Built, phase_ns: tuple[int, ...]) -> RunFacts:
 
 
 def _stopped_ns(run: StoredRun) -> int | None:
-    """When the first worker stopped; of workers that left no word, when the abort was put."""
-    told = [
-        standing.receipt.stopped_ns
-        for standing in run.standings
-        if standing.receipt is not None
-        and standing.receipt.reason in ("abort", "lease")
-        and standing.receipt.stopped_ns is not None
-    ]
-    if told:
-        return min(told)
+    """When the first worker read the abort; where leases had lapsed, when the first one did; else when it was put.
+
+    A lane whose lease lapsed long before the others were stopped did not end the run.
+    """
+    for reason in ("abort", "lease"):
+        receipts = [standing.receipt for standing in run.standings if standing.receipt is not None]
+        told = [receipt.stopped_ns for receipt in receipts if receipt.reason == reason]
+        known = [stopped for stopped in told if stopped is not None]
+        if known:
+            return min(known)
     return None if run.t0_unix_ns is None else run.control_ns - run.t0_unix_ns

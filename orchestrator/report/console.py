@@ -110,20 +110,17 @@ def _counts(ledger: Ledger) -> list[str]:
 
 
 def _latency(block: Block) -> Table:
-    """From sent and from scheduled side by side; a published interval as +-."""
+    """From sent and from scheduled side by side; below, half the interval of each number that has one."""
     table = Table("latency, ms", box=None, pad_edge=False)
     for p in SHOWN:
         table.add_column(f"p{p:g} sent", justify="right")
         table.add_column("scheduled", justify="right", style="dim")
     for name, sent, scheduled in PAIRS:
         if block.latency[sent].count:
-            cells = [_at(block.latency[key], p, block.interval_grade) for p in SHOWN for key in (sent, scheduled)]
-            table.add_row(name, *cells)
+            _add(table, name, block, (sent, scheduled))
     for name, key in SINGLES:
         if block.latency[key].count and not _same(block, key):
-            table.add_row(
-                name, *(cell for p in SHOWN for cell in (_at(block.latency[key], p, block.interval_grade), ""))
-            )
+            _add(table, name, block, (key, None))
     if block.ledger.ok != block.ledger.planned:
         name, sent, scheduled = PAIRS[0] if block.latency[TTFT].count else PAIRS[1]
         pairs = zip(block.adjusted[sent].values, block.adjusted[scheduled].values)
@@ -131,10 +128,19 @@ def _latency(block: Block) -> Table:
     return table
 
 
+def _add(table: Table, name: str, block: Block, keys: tuple[str, str | None]) -> None:
+    dists = [None if key is None else block.latency[key] for p in SHOWN for key in keys]
+    at = [p for p in SHOWN for _ in keys]
+    table.add_row(name, *("" if dist is None else _ms(dist.at(p)) for dist, p in zip(dists, at)))
+    halves = ["" if dist is None else _half(dist, p, block.interval_grade) for dist, p in zip(dists, at)]
+    if any(halves):
+        table.add_row("  ±", *halves, style="dim")
+
+
 def _legend(block: Block) -> Iterator[RenderableType]:
     """Which interval it is that was printed."""
     if any(interval is not None for dist in block.latency.values() for interval in dist.ci95):
-        fair = " >= : the run saw few busy spells, so at least that." if block.interval_grade == "fair" else ""
+        fair = " ≥: the run saw few busy spells, so at least that." if block.interval_grade == "fair" else ""
         yield Text(
             f"± is half the 95 % interval under this run's conditions; only repeats speak of the system.{fair}",
             style="dim",
@@ -146,15 +152,14 @@ def _same(block: Block, key: str) -> bool:
     return key == CONTENT and block.latency[CONTENT].values == block.latency[TTFT].values
 
 
-def _at(dist: Dist, percentile: float, grade: str | None) -> str:
+def _half(dist: Dist, percentile: float, grade: str | None) -> str:
+    """Half the 95 % interval as a share of the value; empty where none is published."""
     value = dist.at(percentile)
-    if value is None:
-        return "-"
     interval = dist.interval(percentile) if percentile != 95.0 else None
-    if interval is None or value <= 0:
-        return _ms(value)
-    half = (interval[1] - interval[0]) / 2 / value
-    return f"{_ms(value)} ±{'>=' if grade == 'fair' else ''}{_percent(half)}"
+    if value is None or interval is None or value <= 0:
+        return ""
+    percent = 50 * (interval[1] - interval[0]) / value
+    return f"{'≥' if grade == 'fair' else ''}{percent:.2g} %"
 
 
 def _load(block: Block) -> Iterator[str]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from orchestrator.metrics.finding import Finding, Scope
+from orchestrator.metrics.requests import FAILED, TIMED_OUT
 from orchestrator.metrics.stage_view import StageView
 from orchestrator.metrics.thresholds import (
     ERRORS_DEGRADED,
@@ -40,7 +41,7 @@ def _errors(view: StageView) -> Iterator[Finding]:
         return
     none_ok = not ledger.ok
     kinds = view.requests.error_kind
-    codes = kinds.codes[view.requests.status != 0]
+    codes = kinds.codes[view.requests.with_status(FAILED, TIMED_OUT)]
     most = kinds.words[int(np.bincount(codes[codes >= 0]).argmax())] if (codes >= 0).any() else "?"
     yield Finding(
         "errors",

@@ -21,7 +21,7 @@ from function.contract.spec import Target
 from function.transport import native
 from function.transport.native import NativeTransport
 from function.transport.port import TransportError
-from tests.emulators.scripted_server import Request, ScriptedServer, Send, Step, answer, in_turn
+from tests.emulators.scripted_server import End, Request, ScriptedServer, Send, Step, Wait, answer, in_turn
 from tests.suites.transports import BODY, Heard, exchange, post
 
 MS = 1_000_000
@@ -224,3 +224,36 @@ def test_connecting_costs_no_name_for_an_address_and_one_for_a_name() -> None:
         address, name = asyncio.run(go(server.port))
     assert address.dns_ns is None and address.connect_ns > 0
     assert name.dns_ns > 0 and (name.connections, name.failure) == (2, None)
+
+
+HANGS_UP: list[Step] = [*answer(BODY, te="length"), Wait(0.003), End()]
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_a_server_that_hangs_up_after_promising_to_go_on_is_believed_once(run: Callable[..., Any]) -> None:
+    async def go(url: str) -> list[Heard]:
+        transport = opened(url)
+        heard = [(await exchange(transport))[0] for _ in range(12)]
+        await transport.close()
+        return heard
+
+    with ScriptedServer(in_turn(HANGS_UP)) as server:
+        heard = run(go(server.url))
+    assert [one.failure for one in heard[2:]] == [None] * 10, "the first is kept, and may cost the second"
+
+
+def test_after_that_a_connection_serves_again_once_it_has_rested(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "_REST_NS", 500 * MS)
+
+    async def go(url: str) -> list[bool]:
+        transport = opened(url)
+        reused = []
+        for pause in (0.05, 0.0, 0.6, 0.0):
+            _, channel = await exchange(transport)
+            reused.append(channel.reused)
+            await asyncio.sleep(pause)
+        await transport.close()
+        return reused
+
+    with ScriptedServer(in_turn(HANGS_UP, *[answer(BODY)] * 3)) as server:
+        assert asyncio.run(go(server.url)) == [False, False, False, True]

@@ -252,3 +252,22 @@ def test_a_receipt_of_another_attempt_is_not_taken_for_the_granted_ones() -> Non
     found = merge_run(store, sleep=lambda _: None)
     assert found.summary.ledger.ok == 200
     assert next(shard for shard in found.summary.shards if shard.shard == "0-0-0").state == "partial"
+
+
+def test_a_lane_that_lapsed_early_does_not_end_everybodys_window() -> None:
+    truth = Truth([Stage(10, 20)], lanes=2)
+    for name, stopped in (("0-0-0", 2 * S), ("0-1-0", 8 * S)):
+        for k in [k for k in truth.planned[name] if k in truth.rows and truth.rows[k].scheduled_ns > stopped]:
+            truth.forget(k)
+        truth.shards[name].stopped_ns = stopped
+    truth.shards["0-0-0"].reason, truth.shards["0-1-0"].reason = "lease", "abort"
+    truth.control, truth.reason = "abort", "user"
+    found = merged(truth)
+    assert found.summary.stages[0].end_s == 8.0
+    assert found.summary.ledger.aborted == 200 - len(truth.rows)
+
+
+def test_only_warm_ups_measure_nothing() -> None:
+    found = merged(Truth([Stage(5, 20, warmup=True)]))
+    assert found.summary.verdict == "INVALID"
+    assert found.summary.ledger.ok == 100

@@ -74,12 +74,19 @@ def test_the_ledger_is_shown_by_stage_and_balances() -> None:
 def test_a_published_interval_is_shown_and_a_fair_one_as_at_least() -> None:
     truth = Truth([Stage(60, 20)])
     truth.each(lambda row: truth.slow(row, (row.k * 7919 % 100) * MS))
-    (row,) = [line for line in printed(truth).splitlines() if line.startswith("TTFT")]
-    assert "±" in row
+    assert "%" in below_ttft(truth)
+    assert "≥" not in below_ttft(truth)
     busy = Truth([Stage(60, 20)])
     busy.each(lambda row: busy.slow(row, 2 * S), lambda row: row.k % 100 < 50)
-    (row,) = [line for line in printed(busy).splitlines() if line.startswith("TTFT")]
-    assert "±>=" in row
+    assert "≥" in below_ttft(busy)
+
+
+def below_ttft(truth: Truth) -> str:
+    """The line of intervals under TTFT's."""
+    lines = printed(truth).splitlines()
+    (at,) = [number for number, line in enumerate(lines) if line.startswith("TTFT")]
+    assert "±" in lines[at + 1]
+    return lines[at + 1]
 
 
 def test_goodput_throughput_and_paths() -> None:
