@@ -12,7 +12,6 @@ clock: TTFT as reported less TTFT at the server, each gap between tokens less th
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import os
 import random
@@ -21,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -32,8 +31,10 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-TTFT_S, ITL_S, TOKENS, PROMPT = 0.05, 0.01, 128, b"word " * 64
-EVENT = b'"delta":{"content"'
+from benchmarks.client_subject import EVENT, PROMPT, TOKENS  # noqa: E402  # after the path to the package
+from orchestrator.mockserver.truth import read_truth  # noqa: E402
+
+TTFT_S, ITL_S = 0.05, 0.01
 SUBJECTS = ("floor", "native", "aiohttp", "native-bare", "aiohttp-bare")
 
 
@@ -66,117 +67,6 @@ def schedule(rate: float, seconds: float) -> list[int]:
     return due
 
 
-# ---------------------------------------------------------------------------------------------------- the child
-
-
-class KeepingSink:
-    """Keeps stamps and bytes, and nothing else."""
-
-    def __init__(self, done: Any) -> None:
-        self.stamps: list[int] = []
-        self.pieces: list[bytes] = []
-        self.failed = False
-        self._done = done
-
-    def head(self, stamp_ns: int, status: int, headers: Mapping[str, str]) -> None:
-        self.failed = status != 200
-
-    def feed(self, stamp_ns: int, data: bytes) -> None:
-        self.stamps.append(stamp_ns)
-        self.pieces.append(data)
-
-    def end(self, stamp_ns: int) -> None:
-        self._done(self)
-
-    def fail(self, stamp_ns: int, failure: Any) -> None:
-        self.failed = True
-        self._done(self)
-
-    def token_ns(self) -> list[int]:
-        return [stamp for stamp, piece in zip(self.stamps, self.pieces, strict=True) for _ in range(piece.count(EVENT))]
-
-
-async def drive(word: str, bare: bool, port: int, due: Sequence[int], out: Path) -> None:
-    """Sends each request at its time, waits for all, and writes what was measured."""
-    from function.alarm import open_alarm
-    from function.arrival import Arrival, Piece
-    from function.clock import SystemClock
-    from function.contract.spec import ShardSpec, StageWindow, Target
-    from function.quiet import lift_file_limit, quiet
-    from function.request import Requester
-    from function.transport.opening import open_transport
-
-    lift_file_limit()
-    clock = SystemClock()
-    target = Target(f"http://127.0.0.1:{port}", "chat", True, transport=word)  # type: ignore[arg-type]
-    window = (StageWindow(0, 0, None),)
-    spec = ShardSpec(*("r", "0-0-0", 0, 0, 0, 1, "", "", "open", len(due), "", (), ("m",), target, window, 0, None))
-    transport = open_transport(target, clock)
-    requester = Requester(spec, [PROMPT], {}, transport, clock)
-    await requester.warm(64)
-    arrivals = [
-        Arrival(index, index, 0, at, at, TOKENS, 0, None, (Piece(1, 0, 0, len(PROMPT)),))
-        for index, at in enumerate(due)
-    ]
-    bodies = [requester.prepare(arrival) for arrival in arrivals]
-    results: list[tuple[int, int, list[int]]] = []
-    over = asyncio.get_running_loop().create_future()
-    failed = 0
-
-    def landed(index: int, sent_ns: int | None, tokens: Sequence[int], good: bool) -> None:
-        nonlocal failed
-        failed += not good
-        results.append((index, sent_ns or 0, list(tokens)))
-        if len(results) == len(due):
-            over.set_result(None)
-
-    async def whole(index: int) -> None:
-        row = await requester.perform(arrivals[index], bodies[index], lambda: None, lambda: "user")
-        landed(index, row.sent_ns, row.token_ns, row.status == "ok")
-
-    async def alone(index: int) -> None:
-        sent_ns = clock.now_ns()
-        channel = await transport.acquire()
-        head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nX-Request-ID: r-%d\r\n" % index
-        sink = KeepingSink(lambda sink: landed(index, sent_ns, sink.token_ns(), not sink.failed))
-        channel.send(head + b"Content-Length: %d\r\n\r\n" % len(bodies[index]) + bodies[index], sink)
-
-    perform, tasks, position = alone if bare else whole, set(), 0
-
-    def ring() -> None:
-        nonlocal position
-        while position < len(due) and start_ns + due[position] <= clock.now_ns():
-            task = asyncio.ensure_future(perform(position))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
-            position += 1
-        if position < len(due):
-            alarm.set(start_ns + due[position])
-
-    alarm = open_alarm(clock, ring)
-    start_ns = clock.now_ns() + 50_000_000
-    with quiet():
-        cpu_s, kernel_s, wall_s, waited_ns = time.process_time(), os.times().system, time.monotonic(), _waited_ns()
-        alarm.set(start_ns + due[0])
-        await asyncio.wait_for(over, due[-1] / 1e9 + 20)
-        cpu_s, kernel_s = time.process_time() - cpu_s, os.times().system - kernel_s
-        wall_s = time.monotonic() - wall_s
-        waited_ns = _waited_ns() - waited_ns
-    alarm.close()
-    stamping = transport.stamping
-    await requester.close()
-    took = {"cpu_s": cpu_s, "kernel_s": kernel_s, "wall_s": wall_s, "waited_s": waited_ns / 1e9}
-    measured = {**took, "start_ns": start_ns, "failed": failed}
-    out.write_text(json.dumps({**measured, "kernel": stamping.kernel, "results": results}))
-
-
-def _waited_ns() -> int:
-    return int(Path("/proc/self/schedstat").read_text().split()[1])
-
-
-# --------------------------------------------------------------------------------------------------- the parent
-
-
 @contextmanager
 def mock_server(log: Path, core: int) -> Iterator[int]:
     config = json.dumps({"ttft_s": TTFT_S, "itl_s": ITL_S})
@@ -198,7 +88,8 @@ def measure(subject: str, due: list[int], folder: Path, cores: tuple[int, int]) 
     with mock_server(log, cores[0]) as port:
         if subject == "floor":
             return _floor(port, due, folder, cores[1])
-        command = [sys.executable, __file__, "--child", subject, "--port", str(port), "--out", str(out)]
+        script = str(Path(__file__).with_name("client_subject.py"))
+        command = [sys.executable, script, subject, str(port), str(out)]
         subprocess.run(
             command, input=json.dumps(due), text=True, check=True, timeout=120, preexec_fn=_pinned_to(cores[1])
         )
@@ -242,8 +133,6 @@ def _floor(port: int, due: list[int], folder: Path, core: int) -> Figure:
 
 
 def _judge(subject: str, due: list[int], measured: Any, log: Path) -> Figure:
-    from orchestrator.mockserver.truth import read_truth
-
     truth = {record.id: record for record in read_truth(log)}
     ttft, gaps, stamps, arrivals, events = [], [], [], [], 0
     for index, sent_ns, tokens in measured["results"]:
@@ -278,7 +167,8 @@ def _line(figure: Figure) -> str:
         return " / ".join("-" if value is None else f"{value:.3f}" for value in values)
 
     return (
-        f"{figure.subject:<26} {figure.events:>7} events  {figure.cpu_us_per_event:6.2f} us CPU an event ({figure.kernel_us_per_event:5.2f} kernel)  "
+        f"{figure.subject:<26} {figure.events:>7} events  "
+        f"{figure.cpu_us_per_event:6.2f} us CPU an event ({figure.kernel_us_per_event:5.2f} in the kernel)  "
         f"{figure.core_share:4.0%} of a core, {figure.waited_share:3.0%} waiting  ms: "
         f"TTFT error p50/p99 {shown(figure.ttft_error_ms_p50, figure.ttft_error_ms_p99)}  "
         f"ITL error p99 {shown(figure.itl_error_ms_p99)}  "
@@ -302,18 +192,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--child", help=argparse.SUPPRESS)
-    parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.child:
-        import uvloop
-
-        word, _, bare = options.child.partition("-")
-        due = json.load(sys.stdin)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(drive(word, bool(bare), options.port, due, options.out))
-        return
     due = schedule(options.rate, min(options.seconds, 60.0))
     cores = sorted(os.sched_getaffinity(0))
     found: dict[str, list[Figure]] = {subject: [] for subject in options.subjects}

@@ -21,6 +21,7 @@ from function.transport.native_tls import TlsLayer
 from function.transport.port import Failure, TransportError
 
 HEAD_START_S = 0.25  # RFC 8305, section 5
+_NO_FILES = (errno.EMFILE, errno.ENFILE)
 Address = tuple[int, tuple[Any, ...]]  # family, and a socket address of it
 
 
@@ -63,7 +64,8 @@ class Dialer:
         try:
             connection = await self._connect(self._in_order())
         except OSError as error:
-            self._addresses, self._avoided = [], set()  # the name may mean others by now
+            if error.errno not in _NO_FILES:
+                self._addresses, self._avoided = [], set()  # the name may mean others by now
             raise TransportError(_failure(error)) from error
         open_ns = self._clock.now_ns()
         connect_ns = open_ns - begun_ns - (dns_ns or 0)
@@ -184,7 +186,7 @@ def _discard(task: asyncio.Task[socket.socket]) -> None:
 
 
 def _failure(error: OSError) -> Failure:
-    if error.errno in (errno.EMFILE, errno.ENFILE):
+    if error.errno in _NO_FILES:
         return Failure("connect", "no file descriptor left for a connection (ulimit -n)")
     return Failure("connect_timeout" if error.errno == errno.ETIMEDOUT else "connect", _line(error))
 

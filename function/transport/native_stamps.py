@@ -1,6 +1,7 @@
 """When the kernel received what a read brought, on the worker's clock.
 
-SO_TIMESTAMPNS gives the wall clock's time of the newest segment in a read; a busy loop delays it by nothing. The
+SO_TIMESTAMPNS gives the wall clock's time of the newest segment in a read; a busy loop delays it by nothing (though of
+two events of one connection that came while the loop was away, read together, only the newer has its own). The
 offset between the wall clock and ours is sampled once a batch of reads. Both run at one rate (what slews one slews the
 other), so the offset changes only where the wall clock is set: a step above STEP_NS is counted, and stamps from before
 it was seen are not believed. Where there is no stamp, or none to believe, the instant of the read stands in.

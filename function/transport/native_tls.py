@@ -5,6 +5,7 @@ the kernel's stamps. Certificates are checked by the context; a session is taken
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import ssl
 
@@ -32,7 +33,8 @@ class TlsLayer:
             except ssl.SSLWantReadError:
                 await self._flush(loop, connection)
             except ssl.SSLError:
-                await self._flush(loop, connection)  # the alert that says why
+                with contextlib.suppress(OSError):
+                    await self._flush(loop, connection)  # the alert that says why
                 raise
             else:
                 return await self._flush(loop, connection)

@@ -43,7 +43,7 @@ class WarmUp(NamedTuple):
 
 
 class Stamping(NamedTuple):
-    """How reads were stamped so far. `kernel`: by the kernel as they arrived, so a busy loop has delayed no stamp.
+    """How reads were stamped so far. `kernel`: by the kernel as they arrived, so a busy loop has delayed none of them.
     `clock_steps`: how often the wall clock was set meanwhile, and the instant of the read stood in."""
 
     kernel: bool = False

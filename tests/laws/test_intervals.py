@@ -92,7 +92,7 @@ def coverage(load: float, n: int, runs: int) -> tuple[dict[float, float], dict[f
     )
 
 
-CELLS = [(0.3, 18_000, 150), (0.7, 90_000, 100), (0.9, 180_000, 60)]
+CELLS = [(0.3, 90_000, 700), (0.7, 90_000, 700), (0.9, 180_000, 700)]  # seeded: 1,200 runs lie in 95.3-97.3 %
 
 
 @pytest.mark.parametrize(("load", "n", "runs"), CELLS)
@@ -100,9 +100,8 @@ def test_published_intervals_cover_where_they_usually_publish(load: float, n: in
     share, covered, _ = coverage(load, n, runs)
     cells = [p for p in PS if share[p] >= 0.8]
     assert 50.0 in cells
-    # Of 60 to 150 runs the share covered has a standard error of about two points.
     for p in cells:
-        assert 0.91 <= covered[p] <= 1.0, (p, share, covered)
+        assert 0.93 <= covered[p] <= 0.98, (p, share, covered)
 
 
 def test_planted_the_usual_interval_on_the_same_data_does_not_cover() -> None:

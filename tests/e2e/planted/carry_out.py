@@ -68,7 +68,9 @@ class Outcome:
         shape = f"{self.case.rate}/s, {self.case.lanes} lanes, TTFT {self.case.mock['ttft_s'] * 1e3:.0f} ms"
         text = f"{state:5} {self.case.name}{note}, {shape}: {self.verdict} by {', '.join(sorted(self.found)) or '-'}"
         if state == "WRONG":
-            text += f"; right: {self.expected.verdict}, {'; '.join(self.expected.wrong(self.found)) or 'findings right'}"
+            text += (
+                f"; right: {self.expected.verdict}, {'; '.join(self.expected.wrong(self.found)) or 'findings right'}"
+            )
         return text + (" [interference]" if self.interfered else "")
 
 
