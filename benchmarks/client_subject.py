@@ -1,5 +1,5 @@
-"""The client that benchmarks/client_speed.py measures, as a process of its own: sends each request at its time, waits for
-all, and writes what they cost and when everything happened, for the parent to hold against the server's log.
+"""The client that benchmarks/client_speed.py measures, as a process of its own: sends each request at its time, waits
+for all, and writes what they cost and when everything happened, for the parent to hold against the server's log.
 
     client_subject.py SUBJECT PORT OUT < SCHEDULE        SUBJECT: native, aiohttp, or either with -bare
 """
@@ -59,71 +59,77 @@ class KeepingSink:
         return [stamp for stamp, piece in zip(self.stamps, self.pieces, strict=True) for _ in range(piece.count(EVENT))]
 
 
-async def drive(word: str, bare: bool, port: int, due: Sequence[int], out: Path) -> None:
-    """Sends each request at its time, waits for all, and writes what was measured."""
+class Load:
+    """Sends requests at their times, ns after `begin`, and keeps (index, sent, token stamps) of each."""
 
-    lift_file_limit()
-    clock = SystemClock()
-    target = Target(f"http://127.0.0.1:{port}", "chat", True, transport=word)  # type: ignore[arg-type]
-    window = (StageWindow(0, 0, None),)
-    spec = ShardSpec(*("r", "0-0-0", 0, 0, 0, 1, "", "", "open", len(due), "", (), ("m",), target, window, 0, None))
-    transport = open_transport(target, clock)
-    requester = Requester(spec, [PROMPT], {}, transport, clock)
-    await requester.warm(64)
-    arrivals = [
-        Arrival(index, index, 0, at, at, TOKENS, 0, None, (Piece(1, 0, 0, len(PROMPT)),))
-        for index, at in enumerate(due)
-    ]
-    bodies = [requester.prepare(arrival) for arrival in arrivals]
-    results: list[tuple[int, int, list[int]]] = []
-    over = asyncio.get_running_loop().create_future()
-    failed = 0
+    def __init__(self, target: Target, due: Sequence[int], bare: bool) -> None:
+        self.clock = SystemClock()
+        self.transport = open_transport(target, self.clock)
+        self.requester = Requester(_spec(target, len(due)), [PROMPT], {}, self.transport, self.clock)
+        pieces = (Piece(1, 0, 0, len(PROMPT)),)
+        self._arrivals = [Arrival(index, index, 0, at, at, TOKENS, 0, None, pieces) for index, at in enumerate(due)]
+        self._bodies = [self.requester.prepare(arrival) for arrival in self._arrivals]
+        self._perform = self._alone if bare else self._whole
+        self._due = due
+        self._position = 0
+        self._tasks: set[asyncio.Future[None]] = set()
+        self.results: list[tuple[int, int, list[int]]] = []
+        self.failed = 0
+        self.over = asyncio.get_running_loop().create_future()
+        self.alarm = open_alarm(self.clock, self._ring)
 
-    def landed(index: int, sent_ns: int | None, tokens: Sequence[int], good: bool) -> None:
-        nonlocal failed
-        failed += not good
-        results.append((index, sent_ns or 0, list(tokens)))
-        if len(results) == len(due):
-            over.set_result(None)
+    def begin(self) -> None:
+        self.start_ns = self.clock.now_ns() + 50_000_000
+        self.alarm.set(self.start_ns + self._due[0])
 
-    async def whole(index: int) -> None:
-        row = await requester.perform(arrivals[index], bodies[index], lambda: None, lambda: "user")
-        landed(index, row.sent_ns, row.token_ns, row.status == "ok")
+    def _ring(self) -> None:
+        while self._position < len(self._due) and self.start_ns + self._due[self._position] <= self.clock.now_ns():
+            task = asyncio.ensure_future(self._perform(self._position))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            self._position += 1
+        if self._position < len(self._due):
+            self.alarm.set(self.start_ns + self._due[self._position])
 
-    async def alone(index: int) -> None:
-        sent_ns = clock.now_ns()
-        channel = await transport.acquire()
+    async def _whole(self, index: int) -> None:
+        row = await self.requester.perform(self._arrivals[index], self._bodies[index], lambda: None, lambda: "user")
+        self._landed(index, row.sent_ns, row.token_ns, row.status == "ok")
+
+    async def _alone(self, index: int) -> None:
+        sent_ns, body = self.clock.now_ns(), self._bodies[index]
+        channel = await self.transport.acquire()
         head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nX-Request-ID: r-%d\r\n" % index
-        sink = KeepingSink(lambda sink: landed(index, sent_ns, sink.token_ns(), not sink.failed))
-        channel.send(head + b"Content-Length: %d\r\n\r\n" % len(bodies[index]) + bodies[index], sink)
+        sink = KeepingSink(lambda sink: self._landed(index, sent_ns, sink.token_ns(), not sink.failed))
+        channel.send(head + b"Content-Length: %d\r\n\r\n" % len(body) + body, sink)
 
-    perform, tasks, position = alone if bare else whole, set(), 0
+    def _landed(self, index: int, sent_ns: int | None, tokens: Sequence[int], good: bool) -> None:
+        self.failed += not good
+        self.results.append((index, sent_ns or 0, list(tokens)))
+        if len(self.results) == len(self._due):
+            self.over.set_result(None)
 
-    def ring() -> None:
-        nonlocal position
-        while position < len(due) and start_ns + due[position] <= clock.now_ns():
-            task = asyncio.ensure_future(perform(position))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
-            position += 1
-        if position < len(due):
-            alarm.set(start_ns + due[position])
 
-    alarm = open_alarm(clock, ring)
-    start_ns = clock.now_ns() + 50_000_000
+def _spec(target: Target, requests: int) -> ShardSpec:
+    window = (StageWindow(0, 0, None),)
+    return ShardSpec("r", "0-0-0", 0, 0, 0, 1, "", "", "open", requests, "", (), ("m",), target, window, 0, None)
+
+
+async def drive(word: str, bare: bool, port: int, due: Sequence[int], out: Path) -> None:
+    """Waits for all, and writes what was measured."""
+    lift_file_limit()
+    load = Load(Target(f"http://127.0.0.1:{port}", "chat", True, transport=word), due, bare)  # type: ignore[arg-type]
+    await load.requester.warm(64)
     with quiet():
         cpu_s, kernel_s, wall_s, waited_ns = time.process_time(), os.times().system, time.monotonic(), _waited_ns()
-        alarm.set(start_ns + due[0])
-        await asyncio.wait_for(over, due[-1] / 1e9 + 20)
+        load.begin()
+        await asyncio.wait_for(load.over, due[-1] / 1e9 + 20)
         cpu_s, kernel_s = time.process_time() - cpu_s, os.times().system - kernel_s
-        wall_s = time.monotonic() - wall_s
-        waited_ns = _waited_ns() - waited_ns
-    alarm.close()
-    stamping = transport.stamping
-    await requester.close()
-    took = {"cpu_s": cpu_s, "kernel_s": kernel_s, "wall_s": wall_s, "waited_s": waited_ns / 1e9}
-    measured = {**took, "start_ns": start_ns, "failed": failed}
-    out.write_text(json.dumps({**measured, "kernel": stamping.kernel, "results": results}))
+        wall_s, waited_s = time.monotonic() - wall_s, (_waited_ns() - waited_ns) / 1e9
+    load.alarm.close()
+    took = {"cpu_s": cpu_s, "kernel_s": kernel_s, "wall_s": wall_s, "waited_s": waited_s}
+    kept = {"start_ns": load.start_ns, "failed": load.failed, "results": load.results}
+    out.write_text(json.dumps({**took, **kept, "kernel": load.transport.stamping.kernel}))
+    await load.requester.close()
 
 
 def _waited_ns() -> int:

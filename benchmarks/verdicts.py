@@ -1,4 +1,4 @@
-"""How often is the verdict right? Trouble is planted in real runs on this machine, and a model server's log is the judge.
+"""How often is the verdict right? Trouble is planted in real runs on this machine; a model server's log is the judge.
 
     python benchmarks/verdicts.py                       # 10 seeds of each of 10 kinds, 60 healthy runs: 15 minutes
     python benchmarks/verdicts.py --seeds 2 --healthy 6 --kinds drift,overload
@@ -22,7 +22,6 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from tests.e2e.planted import kinds  # noqa: E402
-from tests.e2e.planted.case import Case  # noqa: E402
 from tests.e2e.planted.series import Score, healthy, planted  # noqa: E402
 
 PAGE = ROOT / "docs" / "trust.md"
@@ -66,7 +65,8 @@ def _good_enough(scores: Sequence[Score], well: Score | None) -> bool:
 
 
 def _table(scores: Sequence[Score], well: Score | None, seconds: float, at_once: int) -> Iterator[str]:
-    yield f"{time.strftime('%Y-%m-%d', time.gmtime())}, {_machine()}, {at_once} runs at once, {seconds / 60:.0f} minutes."
+    today = time.strftime("%Y-%m-%d", time.gmtime())
+    yield f"{today}, {_machine()}, {at_once} runs at once, {seconds / 60:.0f} minutes."
     yield ""
     yield "| planted | cases | right findings | right verdict | right verdicts were | redrawn | repeated |"
     yield "|---|---|---|---|---|---|---|"
@@ -88,8 +88,9 @@ def _table(scores: Sequence[Score], well: Score | None, seconds: float, at_once:
         runs = len(well.outcomes)
         yield ""
         yield (
-            f"Healthy: {well.valid} of {runs} VALID ({well.valid / runs:.0%}); {well.repeated} runs repeated because the "
-            f"interference probe fired, {sum(one.interfered for one in well.outcomes)} of those counted had it fire."
+            f"Healthy: {well.valid} of {runs} VALID ({well.valid / runs:.1%}). {well.repeated} runs were repeated "
+            f"because the interference probe fired; it fired in {sum(one.interfered for one in well.outcomes)} of "
+            "those counted."
         )
     missed = [one for score in scores for one in score.outcomes if not (one.right_finding and one.right_verdict)]
     missed += [one for one in (well.outcomes if well else ()) if one.verdict != "VALID"]

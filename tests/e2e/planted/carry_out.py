@@ -1,4 +1,4 @@
-"""Carries one case out on the real local provider, with a model server of its own, and holds the answer to the truth."""
+"""Carries one case out on the real local provider, with a model server of its own; holds the answer to the truth."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The kinds of trouble, each a function of a seed that varies rate, lanes, TTFT, size and place of the disturbance.
 
-Sizes are chosen clearly beside the thresholds; whether they turned out so is for `oracle` to say, from the server's log.
+Sizes are chosen clearly beside the thresholds; whether they turned out so is for `oracle` to say, by the server's log.
 """
 
 from __future__ import annotations
@@ -20,15 +20,18 @@ def healthy(seed: int) -> Case:
 
 
 def hog(seed: int) -> Case:
-    """A thread in the worker holds the interpreter for 30 to 160 ms at a time, 40 % of the time."""
+    """A thread in the worker holds the interpreter for 30 to 180 ms at a time, 40 % of the time.
+
+    Where stamps are not the kernel's, what is measured of TTFT grows with it, and so do the limits.
+    """
     draw = Random(f"hog {seed}")
+    aiohttp = draw.random() < 0.4
     if draw.random() < 0.5:
         ttft_s = draw.uniform(0.15, 0.30)
         hold_s = ttft_s * draw.uniform(0.21, 0.28)
     else:
-        ttft_s = draw.uniform(0.08, 0.13)
-        hold_s = ttft_s * draw.uniform(1.1, 1.3)
-    aiohttp = draw.random() < 0.4
+        ttft_s = draw.uniform(0.03, 0.04) if aiohttp else draw.uniform(0.08, 0.13)
+        hold_s = ttft_s * (draw.uniform(3.8, 4.5) if aiohttp else draw.uniform(1.1, 1.3))
     # Sampled every 10 ms, two fifths of the lags lie evenly between 0 and the hold.
     planted = {"lag_p99_s": hold_s * (1 - 0.01 / 0.4), "stamps_late_s": hold_s} if aiohttp else {}
     return Case(
@@ -79,12 +82,12 @@ def grid(seed: int) -> Case:
 
 
 def dropped(seed: int) -> Case:
-    """0.4 to 4 % of the sends are neither sent nor recorded."""
+    """0.3 to 4 % of the sends are neither sent nor recorded."""
     draw = Random(f"dropped {seed}")
     rate = draw.randint(25, 40)
     planned = rate * SECONDS
-    share = draw.uniform(0.004, 0.006) if seed % 4 == 3 else draw.uniform(0.017, 0.04)
-    gone = sorted(draw.sample(range(planned), max(1, round(share * planned))))
+    share = 0.006 if seed % 4 == 3 else draw.uniform(0.017, 0.04)
+    gone = sorted(draw.sample(range(planned), int(share * planned)))
     return Case(
         "sends dropped",
         seed,
