@@ -8,7 +8,7 @@ CONFIG ?= configs/quickstart.yaml
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types floors lock clean
+.PHONY: help demo test check verdicts format lint types floors lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -26,6 +26,9 @@ check: $(VENV)/.dev ## format, lint, types, import floors, tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+verdicts: $(VENV)/.dev ## plant trouble in a hundred real runs and count the right verdicts (20 minutes; docs/trust.md)
+	$(BIN)/python benchmarks/verdicts.py --write
 
 format: $(VENV)/.dev ## rewrite the code in the house's format
 	$(BIN)/ruff format .

@@ -25,6 +25,7 @@ from function.clock import Clock
 from function.contract.spec import Target
 from function.error_text import shorten
 from function.transport.head import parse_endpoint
+from function.transport.keeping import Keeping
 from function.transport.port import (
     KEEP_ALIVE_S,
     LINE_LIMIT,
@@ -48,13 +49,16 @@ _NO_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=None, sock_read=None, so
 class _Handler(ResponseHandler):
     """aiohttp's client protocol, telling a sink what each read brought within that read."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Clock) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Clock, keeping: Keeping) -> None:
         super().__init__(loop)
         self.fresh = True
         self.connection: Connection | None = None  # while an exchange is under way
         self.opened_ns = clock.now_ns()  # the connector builds its protocol once TCP is connected
         self.ready_ns = 0
         self._clock = clock
+        self._keeping = keeping
+        self._over: Any = None  # the connection of the last exchange
+        self._answered_ns: int | None = None  # of the last exchange; None where it is us who hang up
         self._sink: Sink | None = None
         self._body: StreamReader | None = None
         self._stamp = 0
@@ -74,10 +78,14 @@ class _Handler(ResponseHandler):
         else:
             self.transport.write(request)
 
-    def drop(self) -> None:
-        """No more is told; the connection goes."""
-        self._sink = self._body = None
-        self._let_go(keep=False)
+    def give_up(self, connection: Connection) -> None:
+        """No more is told of its exchange. Nothing happens to one whose exchange is over."""
+        if connection is self.connection:
+            self._sink = self._body = None
+            self._let_go(keep=False)
+        elif connection is not self._over:
+            self._answered_ns = None
+            connection.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -125,6 +133,8 @@ class _Handler(ResponseHandler):
         self._stamp = self._clock.now_ns()
         body = self._body
         super().connection_lost(exc)
+        if body is None and self._answered_ns is not None:
+            self._keeping.hung_up((self._stamp - self._answered_ns) / 1e9)
         if self._sink is None:
             return
         if body is not None and body.is_eof() and body.exception() is None:
@@ -149,12 +159,30 @@ class _Handler(ResponseHandler):
         connection, self.connection = self.connection, None
         if connection is None:
             return
-        if keep:
-            connection.release()  # into the pool, unless the parser has found that it cannot be
+        self._over = connection
+        if not keep and self.transport is not None:
+            self.transport.abort()
+        if not keep or self.should_close:
+            self.hang_up()
         else:
-            if self.transport is not None:
-                self.transport.abort()
-            connection.close()
+            self._answered_ns = self._stamp
+            self._keeping.answered(self)
+
+    def reuse(self) -> None:
+        self._over.release()
+
+    def hang_up(self) -> None:
+        self._answered_ns = None
+        self._over.close()
+
+    def is_open(self) -> bool:
+        """Whether the server has not hung up in a way that the kernel knows and the loop has not been told yet."""
+        socket = self.transport.get_extra_info("socket") if self.transport is not None else None
+        if socket is None or self.should_close:
+            return False
+        poll = select.poll()
+        poll.register(socket.fileno(), _HUNG_UP)
+        return not poll.poll(0)
 
 
 class _Resolver(aiohttp.ThreadedResolver):
@@ -181,7 +209,8 @@ class _Connector(aiohttp.TCPConnector):
         super().__init__(
             limit=0, ttl_dns_cache=DNS_CACHE_S, keepalive_timeout=KEEP_ALIVE_S, resolver=resolver, loop=loop
         )
-        self._factory = cast(Any, functools.partial(_Handler, loop=loop, clock=clock))
+        self.keeping = Keeping(loop.call_later)
+        self._factory = cast(Any, functools.partial(_Handler, loop=loop, clock=clock, keeping=self.keeping))
 
 
 class AiohttpChannel:
@@ -197,10 +226,7 @@ class AiohttpChannel:
         self.handler.begin(self._connection, request, sink)
 
     def close(self) -> None:
-        if self.handler.connection is self._connection:
-            self.handler.drop()
-        else:
-            self._connection.close()  # never used; or given back already, and then this does nothing
+        self.handler.give_up(self._connection)
 
     def keep(self) -> None:
         """Into the pool, unused."""
@@ -249,7 +275,7 @@ class AiohttpTransport:
             if handler.fresh:
                 handler.fresh = False
                 return AiohttpChannel(connection, self._clock.now_ns() - before)
-            if _is_open(handler):
+            if handler.is_open():
                 return AiohttpChannel(connection, None)
             connection.close()
 
@@ -282,17 +308,8 @@ class AiohttpTransport:
         )
 
     async def close(self) -> None:
+        self._connector.keeping.close()
         await self._connector.close()
-
-
-def _is_open(handler: _Handler) -> bool:
-    """Whether the server has not hung up in a way that the kernel knows and the loop has not been told yet."""
-    socket = handler.transport.get_extra_info("socket") if handler.transport is not None else None
-    if socket is None or handler.should_close:
-        return False
-    poll = select.poll()
-    poll.register(socket.fileno(), _HUNG_UP)
-    return not poll.poll(0)
 
 
 def _failure(error: Exception, secure: bool) -> Failure:

@@ -15,6 +15,7 @@ from function.clock import Clock
 from function.contract.errors import UsageError
 from function.contract.spec import Target
 from function.transport.head import Endpoint, parse_endpoint
+from function.transport.keeping import Keeping
 from function.transport.native_connection import Connection, Home
 from function.transport.native_dialing import Dialer, Dialled
 from function.transport.native_readiness import Readiness
@@ -83,7 +84,8 @@ class NativeTransport:
         self._clock = clock
         self._stamps = KernelStamps(clock)
         self._readiness = Readiness(loop, self._stamps.sample)
-        self._home = Home(self._readiness, self._stamps, clock, self._freed, self._gone)
+        self._keeping = Keeping(loop.call_later)
+        self._home = Home(self._readiness, self._stamps, clock, self._keeping, self._freed, self._gone)
         self._dialer = Dialer(loop, clock, endpoint, context, self._stamps.ask)
         self._open: set[Connection] = set()
         self._idle: OrderedDict[Connection, int] = OrderedDict()  # and since when, ns; the longest first
@@ -133,6 +135,7 @@ class NativeTransport:
 
     async def close(self) -> None:
         self._closed = True
+        self._keeping.close()
         for connection in list(self._open):
             connection.break_off(_CLOSING)
         self._readiness.close()

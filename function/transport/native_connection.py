@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from function.clock import Clock
 from function.error_text import shorten
+from function.transport.keeping import Keeping
 from function.transport.native_answer import AnswerParser
 from function.transport.native_readiness import Readiness
 from function.transport.native_stamps import ANCILLARY_BYTES, KernelStamps
@@ -32,6 +33,7 @@ class Home:
     readiness: Readiness
     stamps: KernelStamps
     clock: Clock
+    keeping: Keeping
     freed: Callable[[Connection], None]
     gone: Callable[[Connection], None]
 
@@ -52,6 +54,7 @@ class Connection:
         self._stamp_of = home.stamps.of
         self._answer = AnswerParser()
         self._sink: Sink | None = None
+        self._answered_ns: int | None = None  # of the last exchange
         self._unsent: memoryview | None = None
         self._write_error: OSError | None = None
         self._served = False
@@ -103,6 +106,18 @@ class Connection:
     def drop(self) -> None:
         """No more is told; the connection goes."""
         self._sink = None
+        self._close()
+
+    def is_open(self) -> bool:
+        if not self.closed:
+            self.read()  # what the kernel knows and the loop has not been told yet
+        return not self.closed
+
+    def reuse(self) -> None:
+        if not self.closed:
+            self._home.freed(self)
+
+    def hang_up(self) -> None:
         self._close()
 
     def break_off(self, failure: Failure) -> None:
@@ -174,6 +189,8 @@ class Connection:
     def _lose(self, error: OSError | None) -> None:
         """The connection has ended; with it the answer, where that is how its end is told."""
         answer = self._answer
+        if self._answered_ns is not None and (self._sink is None or answer.status is None):
+            self._home.keeping.hung_up((self.stamp_ns - self._answered_ns) / 1e9)
         if self._sink is None:
             self._close()
         elif answer.ends_with_connection and error is None:
@@ -190,7 +207,8 @@ class Connection:
         kept = failure is None and answer.keeps_alive and not answer.stray
         if kept and self._unsent is None and self._write_error is None and not (self._tls and self._tls.ended):
             self.holder, self._served = None, True
-            self._home.freed(self)
+            self._answered_ns = self.stamp_ns
+            self._home.keeping.answered(self)
         else:
             self._close()
         if sink is not None and failure is None:

@@ -19,6 +19,7 @@ from function.contract.errors import UsageError
 from function.contract.record import ABORTED_KINDS, FAILED_KINDS, TIMED_OUT_KINDS
 from function.contract.spec import SecretRef, ShardSpec
 from function.request import Requester
+from function.transport.keeping import PROOF_S
 from function.transport.opening import open_transport
 from tests.emulators.played_transport import PlayedTransport
 from tests.emulators.scripted_server import ScriptedServer, Send, Step, Wait, answer
@@ -32,8 +33,9 @@ class TestOrdinary:
     def test_its_row_and_what_the_server_saw(self, run: Any) -> None:
         async def doing(requester: Requester, server: ScriptedServer) -> tuple[Row, Row, Any]:
             requester.origin_ns = SystemClock().now_ns()
-            first, second = [await performed(requester, index) for index in (41, 42)]
-            return first, second, server.requests
+            first = await performed(requester, 41)
+            await asyncio.sleep(2 * PROOF_S)
+            return first, await performed(requester, 42), server.requests
 
         first, row, requests = with_server(
             answer(GOOD, gap=0.02),
@@ -109,7 +111,9 @@ class TestPermit:
                 asked.append(server.accepted)
                 return next(words)
 
-            rows = [await requester.perform(arrival_of(k), b"{}", permit, lambda: "user") for k in range(3)]
+            rows = [await requester.perform(arrival_of(k), b"{}", permit, lambda: "user") for k in range(2)]
+            await asyncio.sleep(2 * PROOF_S)
+            rows.append(await requester.perform(arrival_of(2), b"{}", permit, lambda: "user"))
             return rows, asked, len(server.requests)
 
         rows, asked, requests = with_server(answer(GOOD), doing)

@@ -14,6 +14,7 @@ from function.arrival import Row
 from function.clock import SystemClock
 from function.contract.spec import Timeouts
 from function.request import Requester
+from function.transport.keeping import PROOF_S
 from function.transport.opening import open_transport
 from tests.emulators.scripted_server import End, ScriptedServer, Send, Step, Wait, answer
 from tests.function.made import performed, requester_on, spec_for
@@ -86,13 +87,14 @@ class TestLimits:
 
 
 class TestEnds:
-    def timed(self, script: Sequence[Step], count: int = 1) -> tuple[list[Row], list[float], int]:
+    def timed(self, script: Sequence[Step], count: int = 1, rest: float = 0.0) -> tuple[list[Row], list[float], int]:
         async def doing(requester: Requester, server: ScriptedServer) -> Any:
             rows, took = [], []
             for index in range(count):
                 start = time.monotonic()
                 rows.append(await performed(requester, index))
                 took.append(time.monotonic() - start)
+                await asyncio.sleep(rest)
             return rows, took, server.accepted
 
         result: tuple[list[Row], list[float], int] = with_server(script, doing)
@@ -112,7 +114,7 @@ class TestEnds:
         assert all(seconds < 0.2 for seconds in took)
 
     def test_an_end_shortly_after_done_keeps_the_connection(self) -> None:
-        rows, _, accepted = self.timed(answer(GOOD, hold=0.003), 4)
+        rows, _, accepted = self.timed(answer(GOOD, hold=0.003), 4, rest=2 * PROOF_S)
         assert all(row.status == "ok" for row in rows)
         assert accepted <= 2
 

@@ -50,7 +50,7 @@ def _sent_short(view: StageView) -> Iterator[Finding]:
     yield Finding(
         "sent_short",
         "invalid" if invalid else "degraded",
-        f"stage {view.index}: {missing:,} of {planned:,} planned requests were not sent{_kinds(view, unsent)}",
+        f"stage {view.index}: {missing:,} of {planned:,} planned requests {_unsent(view, unsent)}",
         SHORT_ADVICE,
         {
             "value": share,
@@ -88,14 +88,15 @@ def _lane_short(view: StageView, due: Bool, unsent: Bool) -> Iterator[Finding]:
     )
 
 
-def _kinds(view: StageView, unsent: Bool) -> str:
-    """` (12 late, 3 not_granted)`."""
+def _unsent(view: StageView, unsent: Bool) -> str:
+    """`were not sent (12 late, 3 not_granted)`. A lost one may have been: its record is gone, not its load."""
     kinds = view.requests.error_kind.take(np.flatnonzero(unsent & (view.requests.status == MISSED)))
     counts = np.bincount(kinds.codes[kinds.codes >= 0], minlength=len(kinds.words))
     parts = [f"{count:,} {word}" for word, count in zip(kinds.words, counts) if count]
     lost = int((unsent & (view.requests.status == LOST)).sum())
     parts += [f"{lost:,} lost"] if lost else []
-    return f" ({', '.join(parts)})" if parts else ""
+    verb = "are not known to have been sent" if lost else "were not sent"
+    return verb + (f" ({', '.join(parts)})" if parts else "")
 
 
 def _lost(view: StageView) -> Iterator[Finding]:

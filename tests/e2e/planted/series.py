@@ -9,7 +9,7 @@ disagree *and* the probe fired, so that either may have been late, is it repeate
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,7 +96,7 @@ def healthy(draw: Draw, seeds: Iterable[int], at_once: int, say: Say) -> Score:
     return score
 
 
-def _together(cases: list[Case]) -> Iterator[Outcome]:
+def _together(cases: list[Case]) -> list[Outcome]:
     """All at once, so that none starts its processes while another one measures."""
     with tempfile.TemporaryDirectory(prefix="planted-") as folder, ThreadPoolExecutor(len(cases)) as pool:
-        yield from pool.map(lambda case: carry_out(case, Path(folder) / case.name), cases)
+        return list(pool.map(lambda case: carry_out(case, Path(folder) / case.name), cases))

@@ -16,6 +16,7 @@ from function.clock import SystemClock
 from function.contract.spec import Target
 from function.transport import aiohttp_client
 from function.transport.aiohttp_client import AiohttpTransport
+from function.transport.keeping import PROOF_S
 from tests.emulators.scripted_server import ScriptedServer, answer, in_turn
 from tests.suites.transports import BODY, Heard, exchange
 
@@ -48,12 +49,12 @@ def test_its_errors_have_our_words(error: Exception, secure: bool, kind: str) ->
 
 
 def test_a_connection_idle_for_as_long_as_servers_bear_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aiohttp_client, "KEEP_ALIVE_S", 0.1)
+    monkeypatch.setattr(aiohttp_client, "KEEP_ALIVE_S", 0.2)
 
     async def go(url: str) -> list[bool]:
         transport = AiohttpTransport(Target(url, "chat", True), SystemClock())
         reused = []
-        for pause in (0.02, 0.15, 0):
+        for pause in (2 * PROOF_S, 0.3, 0):
             _, channel = await exchange(transport)
             reused.append(channel.reused)
             await asyncio.sleep(pause)

@@ -48,7 +48,7 @@ def test_sent_short(missing: int, severity: str | None) -> None:
     found = only(ended(some(missing, MISSED)))
     assert (found["sent_short"].severity if found else None) == severity
     if found:
-        assert f"{missing:,} late" in found["sent_short"].message
+        assert f"were not sent ({missing:,} late)" in found["sent_short"].message
         assert found["sent_short"].numbers["value"] == 1 - missing / N
 
 
@@ -61,7 +61,9 @@ def test_requests_lost(lost: int, severity: str | None) -> None:
 
 
 def test_what_was_lost_without_a_trace_was_not_sent_either_as_far_as_anybody_knows() -> None:
-    assert set(only(ended(some(250, LOST)))) == {"sent_short", "requests_lost"}
+    found = only(ended(some(250, LOST)))
+    assert set(found) == {"sent_short", "requests_lost"}
+    assert "are not known to have been sent (250 lost)" in found["sent_short"].message
 
 
 def test_what_an_abort_kept_from_being_sent_is_not_missing() -> None:
