@@ -34,13 +34,11 @@ class Limits:
 
 
 def limits(spec: ShardSpec, timeline: Timeline) -> Limits:
-    """What waits for the cap at the slice's end gets the drain minus one whole request, then nothing."""
-    timeout_s = spec.target.timeouts.total_s
-    spare_s = 0.0 if timeout_s is None else max(0.0, spec.drain_s - timeout_s)
+    """What waits for the cap at the slice's end gets `backlog_s`, then nothing."""
     return Limits(
         cap=spec.cap,
         lateness_ns=int(spec.max_lateness_s * 1e9),
-        seam_ns=_FAR_NS if timeline.end_ns is None else timeline.end_ns + int(spare_s * 1e9),
+        seam_ns=_FAR_NS if timeline.end_ns is None else timeline.end_ns + int(spec.backlog_s * 1e9),
         send_until_ns=_FAR_NS if timeline.send_until_ns is None else timeline.send_until_ns,
     )
 

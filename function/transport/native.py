@@ -24,10 +24,6 @@ from function.transport.port import KEEP_ALIVE_S, Failure, Sink, Stamping, Trans
 from function.transport.proxy import environment_proxy
 from function.transport.tls import tls_context
 
-# Some servers promise to keep a connection and hang up when the answer is out (llama.cpp does, after each stream). Who
-# asks again at once writes to a connection that is about to end. Seen once, none is used before it has rested.
-_SOON_NS = 1_000_000_000
-_REST_NS = 50_000_000
 _CLOSING = Failure("connection_lost", "the worker closed its connections")
 
 
@@ -89,7 +85,6 @@ class NativeTransport:
         self._dialer = Dialer(loop, clock, endpoint, context, self._stamps.ask)
         self._open: set[Connection] = set()
         self._idle: OrderedDict[Connection, int] = OrderedDict()  # and since when, ns; the longest first
-        self._rest_ns = 0
         self._closed = False
 
     @property
@@ -141,25 +136,15 @@ class NativeTransport:
         self._readiness.close()
 
     def _from_pool(self) -> Connection | None:
-        """The one that served last, so that those too many grow old; where they must rest, the one that has longest."""
-        now_ns = self._clock.now_ns()
-        while self._idle and self._longest_idle_ns <= now_ns - int(KEEP_ALIVE_S * 1e9):
+        """The one that served last, so that those too many grow old and go."""
+        oldest_ns = self._clock.now_ns() - int(KEEP_ALIVE_S * 1e9)
+        while self._idle and next(iter(self._idle.values())) <= oldest_ns:
             self._idle.popitem(last=False)[0].drop()
-        while self._idle and not (self._rest_ns and self._longest_idle_ns > now_ns - self._rest_ns):
-            connection, since_ns = self._idle.popitem(last=not self._rest_ns)
-            connection.read()  # what the kernel knows and the loop has not been told yet: its end, or stray bytes
-            if not connection.closed:
+        while self._idle:
+            connection, _ = self._idle.popitem()
+            if connection.is_open():
                 return connection
-            self._ended_idle(since_ns)
         return None
-
-    @property
-    def _longest_idle_ns(self) -> int:
-        return next(iter(self._idle.values()))
-
-    def _ended_idle(self, since_ns: int) -> None:
-        if self._clock.now_ns() - since_ns < _SOON_NS:
-            self._rest_ns = _REST_NS
 
     def _keep_unused(self, channel: NativeChannel) -> None:
         connection = channel.release()
@@ -171,8 +156,4 @@ class NativeTransport:
 
     def _gone(self, connection: Connection) -> None:
         self._open.discard(connection)
-        since_ns = self._idle.pop(connection, None)
-        if since_ns is not None and not self._closed:
-            self._ended_idle(since_ns)
-        elif connection.broke_its_promise:
-            self._rest_ns = _REST_NS
+        self._idle.pop(connection, None)

@@ -44,7 +44,6 @@ class Connection:
     def __init__(self, opened: socket.socket, tls: TlsLayer | None, home: Home) -> None:
         self.holder: object | None = None
         self.closed = False
-        self.broke_its_promise = False  # it was kept alive for another request, and ended before it answered that
         self.stamp_ns = home.clock.now_ns()  # of what happened last
         self._socket = opened
         self._fd = opened.fileno()
@@ -57,7 +56,6 @@ class Connection:
         self._answered_ns: int | None = None  # of the last exchange
         self._unsent: memoryview | None = None
         self._write_error: OSError | None = None
-        self._served = False
         self._span_ns = 0  # how much later than this read the next one must be
         home.readiness.add(self._fd, self.read)
 
@@ -110,7 +108,7 @@ class Connection:
 
     def is_open(self) -> bool:
         if not self.closed:
-            self.read()  # what the kernel knows and the loop has not been told yet
+            self.read()  # what the kernel knows and the loop has not been told yet: its end, or stray bytes
         return not self.closed
 
     def reuse(self) -> None:
@@ -196,7 +194,6 @@ class Connection:
         elif answer.ends_with_connection and error is None:
             self._conclude(None)
         else:
-            self.broke_its_promise = self._served and answer.status is None
             where = "before it answered" if answer.status is None else "in the middle of the answer"
             why = f": {shorten(str(error))}" if error is not None else ""
             self._conclude(Failure("connection_lost", f"the server's connection ended {where}{why}"))
@@ -206,7 +203,7 @@ class Connection:
         # A connection that still writes its request has an answer that came too early to be trusted with another.
         kept = failure is None and answer.keeps_alive and not answer.stray
         if kept and self._unsent is None and self._write_error is None and not (self._tls and self._tls.ended):
-            self.holder, self._served = None, True
+            self.holder = None
             self._answered_ns = self.stamp_ns
             self._home.keeping.answered(self)
         else:

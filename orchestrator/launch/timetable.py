@@ -30,7 +30,8 @@ class Timetable:
         self._ready_ns = ns(terms.ready_timeout_s)
         self._start_delay_ns = ns(terms.start_delay_s)
         self._polls_ns = 3 * ns(terms.poll_wait_s)
-        self._tail_ns = ns(terms.max_lateness_s + terms.drain_s + 2 * terms.flush_s + 5)
+        backlog_s = 0.0 if plan.max_concurrency is None else terms.drain_s  # what waits for a place is sent first
+        self._tail_ns = ns(backlog_s + terms.max_lateness_s + terms.drain_s + 2 * terms.flush_s + 5)
         self._over_ns: dict[int, int] = {}
 
     def note_phases_over(self, now_ns: int) -> None:

@@ -52,6 +52,7 @@ class Specs:
             slice_end_ns=cut.end_ns,
             users=None if phase.users is None else share(phase.users, own.lane, part.lanes),
             cap=None if self._cap is None else share(self._cap, own.lane, part.lanes),
+            backlog_s=self._backlog_s(phase, own.slice),
             next_index=part.first_k,
             index_stride=part.lanes,
             index_limit=_index_limit(phase, own.slice),
@@ -64,6 +65,18 @@ class Specs:
             flush_s=terms.flush_s,
             progress_s=progress_s(terms, inputs.provider),
         )
+
+    def _backlog_s(self, phase: Phase, slice_: int) -> float:
+        """How long arrivals that wait for the cap at the slice's end may still be sent.
+
+        At a seam the next slice's lane takes its share of the cap, and a function's time is short: the drain less one
+        whole request. Locally the last slice has neither behind it, and waits for places through a drain of its own.
+        """
+        drain_s = self._terms.drain_s
+        if self._inputs.provider == "local" and slice_ == len(phase.slices) - 1:
+            return drain_s
+        timeout_s = self._target.timeouts.total_s
+        return 0.0 if timeout_s is None else max(0.0, drain_s - timeout_s)
 
 
 def _window(stage: StagePlan) -> StageWindow:

@@ -92,6 +92,21 @@ def test_a_rate_with_a_cap_never_passes_it_and_forgives_no_wait(tmp_path: Path) 
     assert "cap_reached" in {one["code"] for one in summary["findings"]}
 
 
+def test_what_waits_at_the_planned_end_is_still_sent(tmp_path: Path) -> None:
+    """There is no seam behind the last slice: a backlog is worked off, and its wait counts from scheduled."""
+    with running_mock({"ttft_s": 0.5, "itl_s": 0.001}) as mock:
+        settings = config(mock.url, [{"rate": 8, "duration": 3}])
+        settings["load"]["max_concurrency"] = 2
+        settings["fanout"] = {"lanes": 1, "max_lateness": 30}
+        ended = launch(tmp_path, settings)
+        _, flying = in_flight(mock)
+    assert flying.max() <= 2
+    summary = ended.summary()
+    assert summary["ledger"]["ok"] == summary["ledger"]["planned"] == 24
+    assert summary["latency"]["request_latency_from_scheduled"]["max"] > 2.5
+    assert_all_balance(summary)
+
+
 def test_planted_one_user_too_many_or_idle_is_caught() -> None:
     instants = np.arange(100) * 100_000_000
     with pytest.raises(AssertionError):

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from function.arrival import Arrival, Row
-from function.contract.spec import Target, Timeouts
 from function.flight import Flight
 from function.open_loop import Limits, OpenLoop, limits
 from function.tally import Tally
@@ -225,11 +224,7 @@ def test_a_body_that_cannot_be_built_ends_the_run_by_the_fuse() -> None:
         setting.rim.fuse.check()
 
 
-@pytest.mark.parametrize(("drain_s", "total_s", "seam_s"), [(120.0, 300.0, 60), (120.0, 50.0, 130), (10.0, None, 60)])
-def test_the_seam_is_the_slices_end_and_the_drain_less_one_request(
-    drain_s: float, total_s: float | None, seam_s: int
-) -> None:
-    target = Target("http://x", "chat", True, timeouts=Timeouts(total_s=total_s))
-    spec = shard_spec(workload_part([0]), cap=3, drain_s=drain_s, target=target, max_lateness_s=2.5)
+def test_what_waits_for_the_cap_at_the_slices_end_gets_its_backlog_time() -> None:
+    spec = shard_spec(workload_part([0]), cap=3, drain_s=120.0, backlog_s=70.0, max_lateness_s=2.5)
     timeline = Timeline(origin_ns=5, phase_ns=0, start_ns=0, end_ns=60 * SECOND, send_until_ns=None)
-    assert limits(spec, timeline) == Limits(3, 2_500 * MS, seam_s * SECOND, FAR)
+    assert limits(spec, timeline) == Limits(3, 2_500 * MS, 130 * SECOND, FAR)

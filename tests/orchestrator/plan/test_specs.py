@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from function.contract.spec import StageWindow
 from tests.orchestrator.plan.planned import built, spec, table
 
@@ -24,6 +26,16 @@ def test_a_spec_says_what_its_shard_is_and_names_plan_and_workload() -> None:
     ]
     assert [one.cap for one in specs[:2]] == [2, 3]
     assert specs[0].users is None and specs[0].index_limit is None
+
+
+@pytest.mark.parametrize(("drain", "timeout", "at_seams"), [("auto", 300, 0.0), (60, 20, 40.0), (10, 20, 0.0)])
+def test_a_backlog_has_the_drain_less_a_request_at_a_seam_and_the_drain_after_the_last(
+    drain: str | float, timeout: float, at_seams: float
+) -> None:
+    load = {"stages": [{"rate": 10, "duration": 4}], "max_concurrency": 5, "request_timeout": timeout}
+    made = built(load, fanout={"lanes": 1, "slice": 2, "drain": drain})
+    first, last = (spec(files) for files in made.shards)
+    assert (first.backlog_s, last.backlog_s) == (at_seams, last.drain_s)
 
 
 def test_users_are_shared_and_a_closed_loop_by_time_has_a_block_of_numbers() -> None:
