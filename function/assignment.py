@@ -8,15 +8,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from function.contract import keys
 from function.contract.codec import decode, digest
 from function.contract.control import Payload
 from function.contract.errors import ContractError, UsageError
-from function.contract.spec import ShardSpec, TextRef
+from function.contract.spec import ShardSpec, Target, TextRef
 from function.contract.version import code_version
-from function.secret import Resolver, resolve_headers
+from function.secret import Resolver, resolve_headers, with_secret_body
 from function.store.port import ObjectStore
 
 _AT_ONCE = 8
@@ -24,11 +24,13 @@ _AT_ONCE = 8
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """`texts[i]` is spec.texts[i]; `workload` the whole part, encoded; `secrets` header name -> value."""
+    """`texts[i]` is spec.texts[i]; `workload` the whole part, encoded; `secrets` header name -> value; `target` the
+    spec's with the secret members of the body in its `extra_body`."""
 
     texts: tuple[bytes, ...]
     workload: bytes
-    secrets: Mapping[str, str]
+    secrets: Mapping[str, str] = field(repr=False)
+    target: Target = field(repr=False)
 
 
 async def load_spec(store: ObjectStore, payload: Payload) -> ShardSpec:
@@ -52,12 +54,12 @@ async def load_spec(store: ObjectStore, payload: Payload) -> ShardSpec:
 
 async def load_assignment(store: ObjectStore, spec: ShardSpec, sources: Mapping[str, Resolver]) -> Assignment:
     """Raises StoreError, UsageError for a missing secret, ContractError when something is not what the spec names."""
-    secrets = resolve_headers(spec.target.secret_headers, sources)
+    secrets, target = resolve_headers(spec.target.secret_headers, sources), with_secret_body(spec.target, sources)
     texts, workload = await asyncio.gather(
         asyncio.to_thread(_load_texts, store, spec.texts),
         asyncio.to_thread(_load, store, keys.workload(spec.shard), spec.workload_sha256),
     )
-    return Assignment(texts, workload, secrets)
+    return Assignment(texts, workload, secrets, target)
 
 
 def _load_texts(store: ObjectStore, texts: tuple[TextRef, ...]) -> tuple[bytes, ...]:

@@ -18,6 +18,7 @@ from function.contract.spec import ShardSpec, Timeouts
 from function.dialects import DIALECTS
 from function.error_text import shorten
 from function.prompts import BodyTemplate
+from function.secret import secret_texts
 from function.transport.head import RequestHead, parse_endpoint
 from function.transport.port import Failure, Stamping, Transport, TransportError, WarmUp
 from function.usage import Usage
@@ -194,6 +195,7 @@ def _unspoken(spec: ShardSpec, secrets: Mapping[str, str]) -> list[str]:
         for name, value in secrets.items()
         if name in spec.target.secret_headers
     }
+    values.update(secret_texts(spec.target))
     return sorted((value for value in values if len(value) >= 4), key=len, reverse=True)
 
 

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+import msgspec
+
 from function.assignment import load_assignment, load_spec
 from function.claim import claim_attempt
 from function.clock import Clock
@@ -142,7 +144,8 @@ class _Attempt:
     async def _get_ready(self, make_performer: MakePerformer) -> None:
         spec, clock = self._spec, self._rim.clock
         assignment = await load_assignment(self._store, spec, self._invocation.sources)
-        self._performer = make_performer(spec, assignment.texts, assignment.secrets, clock)
+        full = msgspec.structs.replace(spec, target=assignment.target)
+        self._performer = make_performer(full, assignment.texts, assignment.secrets, clock)
         await self._performer.warm()
         await wait_for_first_word(self._gate)
         self._sending = Sending(spec, assignment.workload, self._performer, self._gate, self._writer, self._rim)

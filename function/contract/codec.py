@@ -11,6 +11,8 @@ from function.contract.errors import ContractError
 
 SCHEMA_VERSION = 1
 
+DAMAGED = "it is damaged, or another version wrote it: take the run's folder from a copy"
+
 T = TypeVar("T")
 
 _encoder = msgspec.json.Encoder(order="deterministic")
@@ -28,7 +30,7 @@ def decode(kind: type[T], body: bytes, key: str = "") -> T:
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.MsgspecError as error:
-        raise ContractError(f"{key or kind.__name__} cannot be read: {error}") from error
+        raise ContractError(f"{key or kind.__name__} cannot be read: {error}", path=key, hint=DAMAGED) from error
 
 
 def digest(body: bytes) -> str:

@@ -25,7 +25,10 @@ class Timeouts(msgspec.Struct, frozen=True):
 
 
 class Target(msgspec.Struct, frozen=True):
-    """`root` has no trailing slash and no /v1: the worker adds the API's path. `headers` hold no secrets."""
+    """`root` has no trailing slash and no /v1: the worker adds the API's path. `headers` and `extra_body` hold no secrets.
+
+    `secret_body`: members of the body beside `extra_body`; each secret is the member's value as JSON.
+    """
 
     root: str
     api: Literal["chat", "completion"]
@@ -33,6 +36,7 @@ class Target(msgspec.Struct, frozen=True):
     headers: dict[str, str] = {}
     secret_headers: dict[str, SecretRef] = {}
     extra_body: dict[str, Any] = {}
+    secret_body: dict[str, SecretRef] = {}
     ignore_eos: bool = True
     ca_file: str | None = None
     cert_path: str | None = None

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import functools
-import select
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -24,6 +23,7 @@ from yarl import URL
 from function.clock import Clock
 from function.contract.spec import Target
 from function.error_text import shorten
+from function.transport.hangup import has_hung_up
 from function.transport.head import parse_endpoint
 from function.transport.keeping import Keeping
 from function.transport.port import (
@@ -38,11 +38,11 @@ from function.transport.port import (
 )
 from function.transport.proxy import environment_proxy
 from function.transport.tls import tls_context
+from function.transport.warming import open_together
 
 DNS_CACHE_S = 60
 # The parser stops the socket above twice this; what a read brought is taken before the next, so it never does.
 READ_LIMIT = 1 << 20
-_HUNG_UP = getattr(select, "POLLRDHUP", 0)
 _NO_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=None, sock_read=None, sock_connect=None)
 
 
@@ -176,13 +176,8 @@ class _Handler(ResponseHandler):
         self._over.close()
 
     def is_open(self) -> bool:
-        """Whether the server has not hung up in a way that the kernel knows and the loop has not been told yet."""
         socket = self.transport.get_extra_info("socket") if self.transport is not None else None
-        if socket is None or self.should_close:
-            return False
-        poll = select.poll()
-        poll.register(socket.fileno(), _HUNG_UP)
-        return not poll.poll(0)
+        return socket is not None and not self.should_close and not has_hung_up(socket)
 
 
 class _Resolver(aiohttp.ThreadedResolver):
@@ -283,16 +278,8 @@ class AiohttpTransport:
         self._resolver.took_ns = None
         before = self._clock.now_ns()
         opened: list[AiohttpChannel] = []
-        failure: Failure | None = None
-
-        async def open_one() -> None:
-            opened.append(await self.acquire())
-
         try:
-            await open_one()
-            await asyncio.gather(*(open_one() for _ in range(connections - 1)))
-        except TransportError as error:
-            failure = error.failure
+            failure = await open_together(self.acquire, connections, opened)
         finally:  # a warm-up cut short keeps what it has opened
             for channel in opened:
                 channel.keep()

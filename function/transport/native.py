@@ -23,6 +23,7 @@ from function.transport.native_stamps import KernelStamps
 from function.transport.port import KEEP_ALIVE_S, Failure, Sink, Stamping, TransportError, WarmUp
 from function.transport.proxy import environment_proxy
 from function.transport.tls import tls_context
+from function.transport.warming import open_together
 
 _CLOSING = Failure("connection_lost", "the worker closed its connections")
 
@@ -106,20 +107,8 @@ class NativeTransport:
 
     async def warm(self, connections: int) -> WarmUp:
         opened: list[NativeChannel] = []
-        failure: Failure | None = None
-
-        async def open_one() -> Failure | None:
-            try:
-                opened.append(await self.acquire())
-            except TransportError as error:
-                return error.failure
-            return None
-
         try:
-            failure = await open_one()
-            if failure is None:
-                others = await asyncio.gather(*(open_one() for _ in range(connections - 1)))
-                failure = next((other for other in others if other is not None), None)
+            failure = await open_together(self.acquire, connections, opened)
         finally:  # a warm-up cut short keeps what it has opened
             for channel in opened:
                 self._keep_unused(channel)

@@ -27,6 +27,7 @@ from tests.suites.transports import (
     free_port,
     opener_of,
     post,
+    proven,
     refused,
     tunnel_to,
 )
@@ -90,7 +91,7 @@ class TestConnecting:
                 assert (warm.connections, warm.failure, warm.dns_ns, warm.tls_ns) == (3, None, None, None)
                 assert warm.connect_ns is not None and 0 < warm.connect_ns < 5_000_000_000
                 assert server.wait_for(lambda: server.accepted == 3)
-                _, channel = await exchange(transport)
+                _, channel = await proven(transport)
                 assert channel.reused
                 assert (await transport.warm(3)).connections == 3
                 assert (server.accepted, len(server.requests)) == (3, 1)
@@ -212,7 +213,7 @@ class TestProxies:
         async def go() -> tuple[Heard, bool]:
             async with opened("https://model.test", ca_file=str(authority.file)) as transport:
                 assert transport.absolute_form == "" and not transport.proxy_headers
-                await exchange(transport)
+                await proven(transport)
                 heard, channel = await exchange(transport)
                 return heard, channel.reused
 

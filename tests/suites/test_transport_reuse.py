@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from function.transport.keeping import PROOF_S
 from tests.emulators.scripted_server import End, ScriptedServer, Send, Step, Wait, answer, in_turn
 from tests.suites.transports import (
     BODY,
@@ -16,6 +17,7 @@ from tests.suites.transports import (
     Run,
     exchange,
     post,
+    proven,
 )
 
 
@@ -24,8 +26,8 @@ class TestReuse:
         async def go(url: str) -> list[Any]:
             async with opened(url) as transport:
                 found = []
-                for _ in range(count):
-                    heard, channel = await exchange(transport)
+                for turn in range(count):
+                    heard, channel = await (exchange if turn else proven)(transport)
                     found.append((heard, channel.reused, channel.connect_ns))
                     await asyncio.sleep(pause)
                 return found
@@ -88,7 +90,7 @@ class TestReuse:
     def test_a_request_is_sent_once_even_where_a_used_connection_dies_under_it(self, run: Run, opened: Opener) -> None:
         async def go(url: str) -> list[Heard]:
             async with opened(url) as transport:
-                return [(await exchange(transport))[0] for _ in range(2)]
+                return [(await proven(transport))[0], (await exchange(transport))[0]]
 
         with ScriptedServer(in_turn(answer(BODY, te="length"), [End()])) as server:
             first, second = run(go(server.url))
@@ -100,7 +102,7 @@ class TestReuse:
     def test_an_idle_one_is_had_without_yielding_to_the_loop(self, run: Run, opened: Opener) -> None:
         async def go(url: str) -> None:
             async with opened(url) as transport:
-                await exchange(transport)
+                await proven(transport)
                 taking = transport.acquire()
                 with pytest.raises(StopIteration) as had:
                     taking.send(None)
@@ -136,6 +138,67 @@ class TestReuse:
                 another.close()
 
         with ScriptedServer(in_turn(answer(BODY, hold=0.5))) as server:
+            run(go(server))
+
+
+class TestProof:
+    """No connection serves again before the server has shown that it keeps them."""
+
+    @pytest.mark.parametrize("gap_s", [0.0, 0.0005, 0.003, PROOF_S / 2])
+    def test_a_server_that_hangs_up_behind_each_answer_costs_no_request(
+        self, run: Run, opened: Opener, gap_s: float
+    ) -> None:
+        """Its headers promise to go on, and the next request comes at once."""
+
+        async def go(url: str) -> list[Heard]:
+            async with opened(url) as transport:
+                return [(await exchange(transport))[0] for _ in range(40)]
+
+        with ScriptedServer(in_turn([*answer(BODY), Wait(gap_s), End()])) as server:
+            assert [heard.failure for heard in run(go(server.url))] == [None] * 40
+            assert (len(server.requests), server.accepted) == (40, 40)
+
+    def test_until_then_there_are_as_many_connections_as_requests_in_that_time(self, run: Run, opened: Opener) -> None:
+        count, rate = 120, 300
+
+        async def go(server: ScriptedServer) -> list[int]:
+            async with opened(server.url) as transport:
+                tasks, accepted = [], []
+                for turn in range(count):
+                    await asyncio.sleep(1 / rate)  # never two at once to make up for lost time
+                    tasks.append(asyncio.create_task(exchange(transport)))
+                    if turn == count // 2:
+                        await asyncio.gather(*tasks)  # a slow machine gets round to what it has been asked
+                        await asyncio.sleep(2 * PROOF_S)
+                        accepted.append(server.accepted)
+                assert all(heard.failure is None for heard, _ in await asyncio.gather(*tasks))
+                return [*accepted, server.accepted]
+
+        with ScriptedServer(in_turn(answer(BODY))) as server:
+            before, after = run(go(server))
+            assert len(server.requests) == count
+        assert before < count // 3, "of the half that was sent by then"
+        assert after <= before + 5, "what was opened before is enough"
+
+    def test_once_proven_one_connection_serves_whoever_asks_at_once(self, run: Run, opened: Opener) -> None:
+        async def go(url: str) -> list[bool]:
+            async with opened(url) as transport:
+                await proven(transport)
+                return [(await exchange(transport))[1].reused for _ in range(100)]
+
+        with ScriptedServer(in_turn(answer(BODY))) as server:
+            assert run(go(server.url)) == [True] * 100
+            assert (server.accepted, len(server.requests)) == (1, 101)
+
+    def test_what_waits_for_its_proof_is_closed_with_the_transport(self, run: Run, opened: Opener) -> None:
+        async def go(server: ScriptedServer) -> None:
+            async with opened(server.url) as transport:
+                await asyncio.gather(*(exchange(transport) for _ in range(5)))
+                assert server.open_connections == 5
+            assert server.wait_for(lambda: server.open_connections == 0, 2.0)
+            await asyncio.sleep(2 * PROOF_S)
+
+        with ScriptedServer(in_turn(answer(BODY, chunk="event", gap=0.01))) as server:
             run(go(server))
 
 

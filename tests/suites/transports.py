@@ -15,6 +15,7 @@ import pytest
 
 from function.clock import SystemClock
 from function.contract.spec import Target
+from function.transport.keeping import PROOF_S
 from function.transport.opening import TRANSPORTS
 from function.transport.port import Channel, Failure, Transport, TransportError
 from tests.emulators.scripted_server import ScriptedServer, Step, in_turn
@@ -88,6 +89,13 @@ async def exchange(transport: Transport, request: bytes = post()) -> tuple[Heard
     heard = Heard()
     channel.send(request, heard)
     return await heard.until_over(), channel
+
+
+async def proven(transport: Transport) -> tuple[Heard, Channel]:
+    """One exchange, and the time in which the server shows that it keeps the connection."""
+    outcome = await exchange(transport)
+    await asyncio.sleep(2 * PROOF_S)
+    return outcome
 
 
 def one(run: Run, opened: Opener, steps: Sequence[Step], request: bytes = post()) -> Heard:

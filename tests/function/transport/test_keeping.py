@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from function.clock import SystemClock
-from function.contract.spec import Target
-from function.transport.aiohttp_client import AiohttpTransport
 from function.transport.keeping import PROOF_S, Keeping, Kept
-from tests.emulators.scripted_server import End, ScriptedServer, Wait, answer, in_turn
-from tests.suites.transports import BODY, exchange
 
 
 @dataclass(eq=False)
@@ -91,16 +85,3 @@ def test_at_the_end_none_is_left_and_none_comes_back() -> None:
     keeping.close()
     later.come()
     assert waiting.became == "closed"
-
-
-def test_a_server_that_hangs_up_behind_each_answer_loses_no_request() -> None:
-    """Its headers say nothing of it, and the next request comes at once."""
-
-    async def go(url: str) -> list[str | None]:
-        transport = AiohttpTransport(Target(url, "chat", True), SystemClock())
-        failures = [(await exchange(transport))[0].failure for _ in range(40)]
-        await transport.close()
-        return [failure and failure.message for failure in failures]
-
-    with ScriptedServer(in_turn([*answer(BODY), Wait(0.0005), End()])) as server:
-        assert asyncio.run(go(server.url)) == [None] * 40

@@ -139,6 +139,11 @@ def test_this_kernel_stamps_between_the_write_and_a_late_read() -> None:
         mine.connect(listener.getsockname())
         peer, _ = listener.accept()
         with peer:
+            for _ in range(200):  # it switches stamping on a moment after it was asked to
+                peer.send(b"x")
+                if mine.recvmsg(10, ANCILLARY_BYTES)[1]:
+                    break
+                time.sleep(0.01)
             for _ in range(3):
                 before_ns = clock.now_ns()
                 peer.send(b"x")
