@@ -1,6 +1,6 @@
 """How often is the verdict right? Trouble is planted in real runs on this machine; a model server's log is the judge.
 
-    python benchmarks/verdicts.py                       # 10 seeds of each of 10 kinds, 60 healthy runs: 15 minutes
+    python benchmarks/verdicts.py                       # 10 seeds of each of 10 kinds, 60 healthy runs: 20 minutes
     python benchmarks/verdicts.py --seeds 2 --healthy 6 --kinds drift,overload
 
 At most three runs at once. Prints every run as it ends and a table by kind; `--write` puts the table into
@@ -87,10 +87,11 @@ def _table(scores: Sequence[Score], well: Score | None, seconds: float, at_once:
     if well is not None:
         runs = len(well.outcomes)
         yield ""
+        fired = sum(one.interfered for one in well.outcomes)
         yield (
             f"Healthy: {well.valid} of {runs} VALID ({well.valid / runs:.1%}). {well.repeated} runs were repeated "
-            f"because the interference probe fired; it fired in {sum(one.interfered for one in well.outcomes)} of "
-            "those counted."
+            f"because the interference probe fired ({well.repeated_valid} of them were VALID as well); it fired in "
+            f"{fired} of those counted."
         )
     missed = [one for score in scores for one in score.outcomes if not (one.right_finding and one.right_verdict)]
     missed += [one for one in (well.outcomes if well else ()) if one.verdict != "VALID"]

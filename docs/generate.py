@@ -10,20 +10,23 @@ import click
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS.parent))
 
-from orchestrator.verbs import benchctl  # noqa: E402
 from orchestrator.config.reference import markdown  # noqa: E402
+from orchestrator.verbs import benchctl  # noqa: E402
 
 WIDTH = 100
 
 
 def commands_page() -> str:
     """Every command's own --help, in the order the program lists them."""
-    top = click.Context(benchctl, info_name="benchctl", max_content_width=WIDTH, terminal_width=WIDTH)
-    blocks = ["# Commands\n\nGenerated from the program (`python docs/generate.py`).\n", _block("benchctl", benchctl, top)]
+    top = click.Context(benchctl, info_name="benchctl", terminal_width=WIDTH)
+    blocks = [
+        "# Commands\n\nGenerated from the program (`python docs/generate.py`).\n",
+        _block("benchctl", benchctl, top),
+    ]
     for name in benchctl.list_commands(top):
         command = benchctl.get_command(top, name)
         assert command is not None
-        inner = click.Context(command, info_name=name, parent=top, max_content_width=WIDTH, terminal_width=WIDTH)
+        inner = click.Context(command, info_name=name, parent=top, terminal_width=WIDTH)
         blocks.append(_block(f"benchctl {name}", command, inner))
     return "\n".join(blocks)
 

@@ -29,7 +29,8 @@ class Problem:
 
     def as_line(self) -> str:
         """`error[code] path: message (hint)`."""
-        where = f" {self.path}:" if self.path and not self.message.startswith(f"{self.path}:") else ""
+        named = self.message.startswith((f"{self.path}:", f"{self.path} "))
+        where = f" {self.path}:" if self.path and not named else ""
         hint = f" ({self.hint})" if self.hint else ""
         return f"{self.severity}[{self.code}]{where} {self.message}{hint}"
 

@@ -25,7 +25,7 @@ class Timeouts(msgspec.Struct, frozen=True):
 
 
 class Target(msgspec.Struct, frozen=True):
-    """`root` has no trailing slash and no /v1: the worker adds the API's path. `headers` and `extra_body` hold no secrets.
+    """`root` has no trailing slash and no /v1: the worker adds the API's path. `headers`, `extra_body` hold no secrets.
 
     `secret_body`: members of the body beside `extra_body`; each secret is the member's value as JSON.
     """
@@ -81,9 +81,7 @@ class ShardSpec(msgspec.Struct, frozen=True):
     slice_end_ns: int | None  # None: bounded by count
     users: int | None = None  # closed loop: this lane's share of the concurrency
     cap: int | None = None  # open loop: this lane's share of load.max_concurrency
-    backlog_s: float = (
-        0.0  # open loop with a cap: so long after the slice's end what waits may be sent
-    )
+    backlog_s: float = 0.0  # open loop with a cap: so long after the slice's end what waits may be sent
     next_index: int = 0  # closed loop by time: first request_index of this slice's block of M
     index_stride: int = 1  # closed loop by time: lanes; a reused row takes the next unused index of the block
     index_limit: int | None = None  # closed loop by time: end of the block

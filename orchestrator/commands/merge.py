@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from orchestrator.commands.verdict import reported_outcome
-from orchestrator.launch.ending import Reported, report_folder
-from orchestrator.launch.locate import find_run, local_folder
+from orchestrator.launch.ending import report
+from orchestrator.launch.locate import find_run
 from orchestrator.merge.run import merge_run
 from orchestrator.outcome import Outcome
-from orchestrator.report.write import FORMATS, write_report
+from orchestrator.report.write import FORMATS
 
 
 def run(word: str, root: str, formats: Sequence[str] = FORMATS, command: str = "merge") -> Outcome:
     """Exit code by verdict. Raises UsageError `run_active` while somebody carries the run on."""
     stored = find_run(word, root)
     merged = merge_run(stored.store, alone=True)
-    directory = report_folder(stored.store, stored.run_id)
-    away = None if local_folder(stored.store) is not None else stored.store
-    paths = write_report(merged, directory, formats, away)
-    return reported_outcome(command, Reported(merged, directory, paths), aborted_by_user=False)
+    return reported_outcome(command, report(merged, stored.store, stored.run_id, formats), aborted_by_user=False)

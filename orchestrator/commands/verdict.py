@@ -21,5 +21,6 @@ def reported_outcome(command: str, reported: Reported, aborted_by_user: bool) ->
             "verdict": summary.verdict,
             "ledger": summary.ledger.as_dict(),
         },
-        human=render(summary, reported.paths),
+        human=render(summary, reported.paths if reported.copy is None else (*reported.paths, reported.copy)),
+        problems=reported.problems,
     )

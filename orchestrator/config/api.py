@@ -79,12 +79,14 @@ class Api(Section):
     )
     headers: Annotated[dict[str, SecretValue], BeforeValidator(_without_nulls), AfterValidator(_sendable)] = Field(
         default_factory=dict,
-        description="Headers sent with every request; a value may be a reference: {env: NAME}. Values are redacted"
-        " wherever the name sounds like a secret.",
+        description="Headers sent with every request; a value may be a reference: {env: NAME}. A value that"
+        " may be a secret (by the header's name, as `Bearer ...`, or from ${NAME}) is stored nowhere.",
     )
     extra_body: Annotated[dict[str, Any], AfterValidator(_not_ours)] = Field(
+        repr=False,
         default_factory=dict,
-        description="Merged into every request's JSON body: temperature, top_p, stop ... Sent as it stands.",
+        description="Merged into every request's JSON body: temperature, top_p, stop ... Sent as it stands."
+        " A value whose name sounds like a secret is stored nowhere; clouds refuse it.",
     )
     slo_unit: Literal["s", "ms", "us"] | None = Field(
         default=None, description="Unit of the SLO headers (ms)." + NOT_YET

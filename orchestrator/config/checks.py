@@ -1,14 +1,15 @@
 """Everything that no single key is to blame for: combinations, within a section and across sections.
 
-Each check says which sections it looks at, and runs only when these could be read and none of their keys has gone
-astray: nobody should be told that something is missing that merely stands in the wrong place.
+Each problem says which other keys it rests on, and is told only when none of these has been left out or has gone
+astray: nobody should hear that something is missing that merely stands in the wrong place. Everything else is told, so
+that one look at a config finds all that is wrong with it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Collection, Iterator
 
+from orchestrator.config.claim import Claim, explains
 from orchestrator.config.data_checks import check_data, unused
 from orchestrator.config.load_checks import check_load
 from orchestrator.config.nearest import nearest
@@ -20,47 +21,30 @@ LEASE_S = {"local": 6.0, "aws": 10.0, "gcp": 10.0}  # lease/2 > beat + poll + th
 _STREAMED = ("ttft", "tpot", "itl")
 
 
-def check(
-    config: Config,
-    sound: AbstractSet[str],
-    mended: AbstractSet[str] = frozenset(),
-    left_out: AbstractSet[str] = frozenset(),
-) -> Problems:
-    """Problems of the sections in `sound`; those not named hold defaults that nobody asked for.
-
-    A section of `mended` lacks some of what was meant for it: `left_out` names these places, and what their absence
-    could explain is not said.
-    """
-    for sections, function in CHECKS:
-        if sections <= sound:
-            yield from function(config)
-        elif len(sections) == 1 and sections <= mended:
-            yield from (found for found in function(config) if not any(_explains(at, found.path) for at in left_out))
+def check(config: Config, absent: Collection[str] = ()) -> Problems:
+    """Problems of the whole config. `absent`: places where something was meant and could not be read, or stands
+    elsewhere; `[]` in one is any item of a list."""
+    for function in CHECKS:
+        yield from (one for one in function(config) if not any(explains(place, one) for place in absent))
 
 
-def _explains(absent: str, path: str) -> bool:
-    """Whether a problem at `path` may come of `absent`: below it, beside it, or anywhere near a missing `type`."""
-    mapping, _, key = absent.rpartition(".")
-    if path in (absent, mapping) or path.startswith(f"{absent}."):
-        return True
-    return path.startswith(f"{mapping}.") if key == "type" else path.rpartition(".")[0] == mapping
-
-
-def _server(config: Config) -> Iterator[Problem]:
+def _server(config: Config) -> Problems:
     server = config.server
     if server.base_url is None and server.type != "mock":
         hint = "base_url: http://host:8000, or type: mock for the embedded model server"
-        yield Problem("missing_key", "says no endpoint to send to", "server.base_url", hint)
+        yield Claim("missing_key", "says no endpoint to send to", "server.base_url", hint, rests_on=("server.type",))
     if server.key_path is not None and server.cert_path is None:
         yield Problem(
             "missing_key", "server.key_path needs the certificate", "server.cert_path", "cert_path: client.pem"
         )
     if server.mock is not None and not server.embedded:
         why = f"server.type is {server.type}" if server.type != "mock" else "server.base_url names another server"
-        yield Problem("impossible", f"describes the embedded server, but {why}", "server.mock", "leave one out")
+        message = f"describes the embedded server, but {why}"
+        rests_on = ("server.type", "server.base_url")
+        yield Claim("impossible", message, "server.mock", "leave one out", rests_on=rests_on)
 
 
-def _load(config: Config) -> Iterator[Problem]:
+def _load(config: Config) -> Problems:
     yield from check_load(config.load)
     for key in ("worker_max_concurrency", "worker_max_tcp_connections"):
         if getattr(config.load, key) is not None:
@@ -68,12 +52,12 @@ def _load(config: Config) -> Iterator[Problem]:
             yield Problem("no_effect", "is accepted and has no effect", f"load.{key}", hint, severity="warning")
 
 
-def _data(config: Config) -> Iterator[Problem]:
+def _data(config: Config) -> Problems:
     yield from check_data(config.data)
     yield from unused(config.data)
 
 
-def _breakers(config: Config) -> Iterator[Problem]:
+def _breakers(config: Config) -> Problems:
     names = [breaker.name for breaker in config.circuit_breakers]
     for index, name in enumerate(names):
         if name in names[:index]:
@@ -82,46 +66,52 @@ def _breakers(config: Config) -> Iterator[Problem]:
         if name not in names:
             meant = nearest(name, names)
             hint = f"did you mean {meant}?" if meant else "define it under circuit_breakers"
-            yield Problem("wrong_value", f"no breaker is called {name}", f"load.circuit_breakers.{index}", hint)
+            path = f"load.circuit_breakers.{index}"
+            yield Claim("wrong_value", f"no breaker is called {name}", path, hint, rests_on=("circuit_breakers",))
 
 
-def _sessions(config: Config) -> Iterator[Problem]:
+def _sessions(config: Config) -> Problems:
     replays = ("otel_trace_replay", "weka_trace_replay")
     if config.data.type in replays and config.load.type != "trace_session_replay":
         message = f"data.type {config.data.type} needs load.type trace_session_replay"
-        yield Problem("impossible", message, "load.type", "type: trace_session_replay")
+        hint = "type: trace_session_replay"
+        yield Claim("impossible", message, "load.type", hint, rests_on=("data.type", "load.type"))
     if config.load.type == "trace_session_replay" and config.data.type not in replays:
         message = f"load.type trace_session_replay replays sessions; data.type {config.data.type} has none"
-        yield Problem("impossible", message, "data.type", f"one of {', '.join(replays)}")
+        hint = f"one of {', '.join(replays)}"
+        yield Claim("impossible", message, "data.type", hint, rests_on=("data.type", "load.type"))
 
 
-def _goodput(config: Config) -> Iterator[Problem]:
+def _goodput(config: Config) -> Problems:
     if config.api.streaming:
         return
     for name in config.report.goodput.limits:
         if name in _STREAMED:
             message = "cannot be measured without streaming: no request would count as good"
-            yield Problem("impossible", message, f"report.goodput.constraints.{name}", "api: {streaming: true}")
+            path = f"report.goodput.constraints.{name}"
+            yield Claim("impossible", message, path, "api: {streaming: true}", rests_on=("api.streaming",))
 
 
-def _tokenizer(config: Config) -> Iterator[Problem]:
+def _tokenizer(config: Config) -> Problems:
     tokenizer, server = config.tokenizer, config.server
     if config.data.type != "random" or tokenizer.pretrained_model_name_or_path is not None:
         return
     if server.model_name is None or server.embedded:
         hint = "a folder with tokenizer.json, that file, or a hub name"
         message = "data.type random needs a tokenizer to make prompts of exact length"
-        yield Problem("missing_key", message, "tokenizer.pretrained_model_name_or_path", hint)
+        path = "tokenizer.pretrained_model_name_or_path"
+        rests_on = ("data.type", "server.model_name", "server.type", "server.base_url")
+        yield Claim("missing_key", message, path, hint, rests_on=rests_on)
 
 
-def _own_code(config: Config) -> Iterator[Problem]:
+def _own_code(config: Config) -> Problems:
     if config.tokenizer.trust_remote_code:
         message = "is accepted and has no effect: a tokenizer's own code is never run"
         hint = "a tokenizer that has a tokenizer.json needs none"
         yield Problem("no_effect", message, "tokenizer.trust_remote_code", hint, severity="warning")
 
 
-def _fanout(config: Config) -> Iterator[Problem]:
+def _fanout(config: Config) -> Problems:
     yield from check_lease(config, "local")
     seen: set[str] = set()
     for index, region in enumerate(config.fanout.regions):
@@ -130,7 +120,7 @@ def _fanout(config: Config) -> Iterator[Problem]:
         seen.add(region)
 
 
-def check_lease(config: Config, provider: str) -> Iterator[Problem]:
+def check_lease(config: Config, provider: str) -> Problems:
     """A lease too short for a worker to tell a slow store from a dead orchestrator."""
     least = LEASE_S[provider]
     if config.fanout.lease < least:
@@ -141,14 +131,14 @@ def check_lease(config: Config, provider: str) -> Iterator[Problem]:
         yield Problem("impossible", message, "fanout.lease", f"at least {least:g}s")
 
 
-CHECKS: tuple[tuple[frozenset[str], Callable[[Config], Iterator[Problem]]], ...] = (
-    (frozenset({"server"}), _server),
-    (frozenset({"data"}), _data),
-    (frozenset({"load"}), _load),
-    (frozenset({"load", "circuit_breakers"}), _breakers),
-    (frozenset({"data", "load"}), _sessions),
-    (frozenset({"api", "report"}), _goodput),
-    (frozenset({"data", "tokenizer", "server"}), _tokenizer),
-    (frozenset({"fanout"}), _fanout),
-    (frozenset({"tokenizer"}), _own_code),
+CHECKS: tuple[Callable[[Config], Problems], ...] = (
+    _server,
+    _data,
+    _load,
+    _breakers,
+    _sessions,
+    _goodput,
+    _tokenizer,
+    _fanout,
+    _own_code,
 )

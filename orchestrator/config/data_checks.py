@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from orchestrator.config.claim import Claim
 from orchestrator.config.data import Data
 from orchestrator.config.distribution import Distribution
 from orchestrator.outcome import Problem
@@ -29,9 +30,17 @@ _USED_BY: dict[str, tuple[str, ...]] = {
     "weka_trace_replay": ("weka_trace_replay",),
     "visionarena": ("visionarena",),
 }
+_INSTEAD = {**{f"data.{key}": ("data.trace",) for key in _LENGTHS}, "data.format": ("data.path",)}
 
 
 def check_data(data: Data) -> Iterator[Problem]:
+    """All of it rests on data.type."""
+    for found in _check(data):
+        rests_on = ("data.type", *_INSTEAD.get(found.path, ()))
+        yield Claim(found.code, found.message, found.path, found.hint, found.severity, rests_on)
+
+
+def _check(data: Data) -> Iterator[Problem]:
     if data.type in ("random", "synthetic"):
         yield from _check_lengths(data)
     if data.type in ("otel_trace_replay", "weka_trace_replay") and getattr(data, data.type) is None:
@@ -50,7 +59,8 @@ def unused(data: Data) -> Iterator[Problem]:
     for key, types in _USED_BY.items():
         if key in data.model_fields_set and data.type not in types and _given(getattr(data, key), key):
             message = f"has no effect with data.type {data.type}"
-            yield Problem("no_effect", message, f"data.{key}", f"for data.type {', '.join(types)}", severity="warning")
+            hint = f"for data.type {', '.join(types)}"
+            yield Claim("no_effect", message, f"data.{key}", hint, severity="warning", rests_on=("data.type",))
 
 
 def _given(value: Any, key: str) -> bool:

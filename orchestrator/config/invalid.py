@@ -18,7 +18,6 @@ class ConfigInvalid(UsageError):
         errors = [problem for problem in self.problems if problem.severity == "error"]
         if len(errors) == 1:
             [only] = errors
-            where = f"{only.path}: " if only.path else ""
-            super().__init__(f"{where}{only.message}", path=only.path, hint=only.hint, code=only.code)
+            super().__init__(only.message, path=only.path, hint=only.hint, code=only.code)
         else:
             super().__init__(f"{source} has {len(errors)} problems", hint="each is listed with its key")

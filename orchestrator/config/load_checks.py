@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from orchestrator.config.claim import Claim
 from orchestrator.config.load import Load, LoadType, Stage
 from orchestrator.config.quantity import exact
 from orchestrator.outcome import Problem
@@ -29,12 +30,13 @@ def _family(load_type: LoadType) -> str:
     return "open" if load_type in OPEN_LOOPS else load_type
 
 
-def _wrong(path: str, message: str, hint: str) -> Problem:
-    return Problem("impossible", message, path, hint)
+def _wrong(path: str, message: str, hint: str, *rests_on: str) -> Problem:
+    """Nearly everything here rests on load.type."""
+    return Claim("impossible", message, path, hint, rests_on=("load.type", *rests_on))
 
 
-def _missing(path: str, message: str, hint: str) -> Problem:
-    return Problem("missing_key", message, path, hint)
+def _missing(path: str, message: str, hint: str, *rests_on: str) -> Problem:
+    return Claim("missing_key", message, path, hint, rests_on=("load.type", *rests_on))
 
 
 def _check_stages(load: Load) -> Iterator[Problem]:
@@ -44,7 +46,7 @@ def _check_stages(load: Load) -> Iterator[Problem]:
             "concurrent": "- {concurrency_level: 8, num_requests: 200}",
             "trace_session_replay": "- {concurrent_sessions: 8}",
         }[_family(load.type)]
-        yield _missing("load.stages", "no stage: nothing would be sent", f"stages: [{example[2:]}]")
+        yield _missing("load.stages", "no stage: nothing would be sent", f"stages: [{example[2:]}]", "load.sweep")
     if load.stages and all(stage.warmup for stage in load.stages):
         yield _wrong("load.stages", "every stage is a warmup: nothing would be measured", "add a stage without warmup")
     for index, stage in enumerate(load.stages):
@@ -78,7 +80,8 @@ def _check_open(stage: Stage, path: str) -> Iterator[Problem]:
     if len(given) > 1:
         yield _wrong(path, f"has more than one shape: {', '.join(given)}", "one shape per stage; split the stage")
     elif stage.steps is not None and stage.rate_end is None:
-        yield _wrong(f"{path}.steps", "needs `rate_end`, the rate of the last step", "rate: 10, rate_end: 50, steps: 5")
+        hint = "rate: 10, rate_end: 50, steps: 5"
+        yield _wrong(f"{path}.steps", "needs `rate_end`, the rate of the last step", hint, f"{path}.rate_end")
     elif stage.rate is not None:
         yield from _check_rate(stage, stage.rate, path)
     if stage.spike is not None and stage.duration is not None:
@@ -94,7 +97,9 @@ def _check_rate(stage: Stage, rate: float, path: str) -> Iterator[Problem]:
         message = f"{stage.sine.amplitude:g} is more than the rate {rate:g}: the rate would be negative"
         yield _wrong(f"{path}.sine.amplitude", message, f"at most {rate:g}")
     elif rate == 0 and not lift.get(stage.shape):
-        yield _wrong(f"{path}.rate", "is 0: nothing would be sent", "above 0, or a rate_end or spike that lifts it")
+        lifts = (f"{path}.rate_end", f"{path}.spike")
+        hint = "above 0, or a rate_end or spike that lifts it"
+        yield _wrong(f"{path}.rate", "is 0: nothing would be sent", hint, *lifts)
 
 
 def _check_concurrent(stage: Stage, path: str) -> Iterator[Problem]:
@@ -102,7 +107,12 @@ def _check_concurrent(stage: Stage, path: str) -> Iterator[Problem]:
         yield _missing(f"{path}.concurrency_level", "is missing", "users over all lanes, for example 8")
     if stage.num_requests is None and stage.duration is None:
         hint = "num_requests: 200 to end by count, or duration: 60s to end by time"
-        yield _missing(f"{path}.num_requests", "neither num_requests nor duration says when the stage ends", hint)
+        yield _missing(
+            f"{path}.num_requests",
+            "neither num_requests nor duration says when the stage ends",
+            hint,
+            f"{path}.duration",
+        )
     if stage.num_requests is not None and stage.duration is not None:
         yield _wrong(path, "has both num_requests and duration", "keep one: the stage ends by count or by time")
 
@@ -131,7 +141,10 @@ def _check_options(load: Load) -> Iterator[Problem]:
         limit = getattr(limits, key)
         if key in limits.model_fields_set and limit is not None and limit > limits.total:
             message = f"{limit:g}s is more than the total of {limits.total:g}s: it could never fire"
-            yield _wrong(f"load.request_timeout.{key}", message, f"at most {limits.total:g}s, or raise total")
+            hint = f"at most {limits.total:g}s, or raise total"
+            yield Claim(
+                "impossible", message, f"load.request_timeout.{key}", hint, rests_on=("load.request_timeout.total",)
+            )
 
 
 def _check_adapters(load: Load) -> Iterator[Problem]:

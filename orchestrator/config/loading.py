@@ -7,9 +7,9 @@ problems as far as it can, and a place that is already to blame is not blamed ag
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path as FilePath
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -18,14 +18,15 @@ from orchestrator.config import files, overrides
 from orchestrator.config.checks import check
 from orchestrator.config.environment import expand
 from orchestrator.config.invalid import ConfigInvalid
-from orchestrator.config.keys import strays, without
+from orchestrator.config.keys import Path, strays, without
 from orchestrator.config.problems import Refusal, refusals
 from orchestrator.config.redaction import redacted_yaml
 from orchestrator.config.root import Config
-from orchestrator.config.secret import Secret, is_sensitive
+from orchestrator.config.secret import Secret, filled_secret, hides, is_sensitive, secret_members
 from orchestrator.config.yaml_text import Tree, dotted, parse
 from orchestrator.outcome import Problem
 
+_GCP = "{gcp_secret: NAME}"
 _EXAMPLE = "benchctl init writes one to start from"
 
 
@@ -43,7 +44,9 @@ class Loaded:
     source: str
 
 
-def load_config(source: Path | str, assignments: Sequence[str] = (), env: Mapping[str, str] | None = None) -> Loaded:
+def load_config(
+    source: FilePath | str, assignments: Sequence[str] = (), env: Mapping[str, str] | None = None
+) -> Loaded:
     """Read and check a config. A Path, or a str of one line, is a file; a str with a line break is the YAML itself.
 
     `env` defaults to this process's environment. Raises ConfigInvalid with all problems; contacts nothing.
@@ -58,19 +61,18 @@ def load_config(source: Path | str, assignments: Sequence[str] = (), env: Mappin
     tree, refused = overrides.apply(tree, assignments, Config)
     expansion = expand(tree, os.environ if env is None else env)
     opened, lost = files.resolve(expansion.tree, folder)
-    problems += [*refused, *expansion.problems, *lost]
-    config, more = _validate(opened, tree)
-    problems = _each_place_once([*problems, *more])
+    problems = _with(problems, refused, expansion.problems, lost)
+    config, problems = _validate(_marked(opened, expansion.filled), tree, problems)
     if any(problem.severity == "error" for problem in problems):
         raise ConfigInvalid(name, problems)
     problems += _literal_secrets(config, expansion.filled)
     return Loaded(config, tuple(problems), expansion.tree, redacted_yaml(expansion.tree, expansion.filled), name)
 
 
-def _read(source: Path | str) -> tuple[str | bytes, str, Path | None]:
+def _read(source: FilePath | str) -> tuple[str | bytes, str, FilePath | None]:
     if isinstance(source, str) and "\n" in source:
         return source, "the config", None
-    path = Path(source)
+    path = FilePath(source)
     try:
         return path.read_bytes(), str(path), path.resolve().parent
     except FileNotFoundError:
@@ -80,25 +82,49 @@ def _read(source: Path | str) -> tuple[str | bytes, str, Path | None]:
     raise ConfigInvalid(str(path), [problem])
 
 
-def _validate(tree: Tree, written: Tree) -> tuple[Config, list[Problem]]:
-    """Every section by itself, then the combinations of those that are sound. With errors the Config is a makeshift."""
-    astray = list(strays(tree, Config, Config))
-    problems = [stray.problem for stray in astray]
-    meant = {stray.meant for stray in astray}
-    unsound = {place for place in meant if place in Config.model_fields}
-    left_out = {place.split("[")[0] for place in meant if "." in place}
+def _marked(tree: Tree, filled: Container[Path]) -> Tree:
+    """`tree` with the headers that came from the environment as such: the text alone would not tell."""
+    api = tree.get("api")
+    headers = api.get("headers") if isinstance(api, dict) else None
+    if not isinstance(api, dict) or not isinstance(headers, dict):
+        return tree
+    marked = {
+        name: filled_secret(value) if isinstance(value, str) and ("api", "headers", name) in filled else value
+        for name, value in headers.items()
+    }
+    return {**tree, "api": {**api, "headers": marked}}
+
+
+def _validate(tree: Tree, written: Tree, problems: list[Problem]) -> tuple[Config, list[Problem]]:
+    """Every section by itself, then the combinations. With errors the Config is a makeshift.
+
+    What stands in the wrong place is absent from the right one, unless that has its own.
+    """
+    whole, astray = tree, list(strays(tree, Config, Config))
     for stray in astray:
         tree = without(tree, stray.path)
+    absent = {stray.meant for stray in astray if stray.meant and not _stands(whole, stray.meant)}
+    problems = _with(problems, [stray.problem for stray in astray])
     sections: dict[str, Any] = {}
+    refused: list[Refusal] = []
     for name in (name for name in Config.model_fields if tree.get(name) is not None):
-        sections[name], refused = _section(name, tree, written)
-        found = [refusal.problem for refusal in refused]
-        problems += [problem for problem in found if not (problem.code == "missing_key" and problem.path in meant)]
-        left_out |= {dotted(refusal.leave_out) for refusal in refused}
+        sections[name], found = _section(name, tree, written)
+        refused += found
+    told = [refusal.problem for refusal in refused]
+    problems = _with(problems, [one for one in told if not (one.code == "missing_key" and one.path in absent)])
+    absent |= {dotted(refusal.leave_out) for refusal in refused}
     config = Config.model_validate(sections)
-    mended = {path.split(".")[0] for path in left_out} - unsound
-    problems += check(config, set(Config.model_fields) - unsound - mended, mended, left_out)
-    return config, problems
+    return config, _with(problems, check(config, absent))
+
+
+def _stands(tree: Any, place: str) -> bool:
+    """Whether something is written at a place; `[]` is none."""
+    for step in place.split("."):
+        if isinstance(tree, list) and step.isdigit():
+            tree = tree[int(step)] if int(step) < len(tree) else None
+        else:
+            tree = tree.get(step) if isinstance(tree, dict) else None
+    return tree is not None
 
 
 def _section(name: str, tree: Tree, written: Tree) -> tuple[Any, list[Refusal]]:
@@ -119,33 +145,35 @@ def _section(name: str, tree: Tree, written: Tree) -> tuple[Any, list[Refusal]]:
     return None, refused
 
 
-def _each_place_once(problems: Iterable[Problem]) -> list[Problem]:
-    """A place's first error stands for it: what is said of it after that follows from the first."""
-    problems = list(problems)
-    first = {problem.path: problem for problem in reversed(problems) if problem.severity == "error"}
-    return [
-        problem for problem in problems if problem.path in ("", "--set") or first.get(problem.path, problem) is problem
-    ]
+def _with(problems: list[Problem], *steps: Iterable[Problem]) -> list[Problem]:
+    """And what each step found. A place that an earlier step blames is not blamed again: it may follow from that."""
+    for step in steps:
+        blamed = {problem.path for problem in problems if problem.severity == "error"} - {"", "--set"}
+        problems = [*problems, *(problem for problem in step if problem.path not in blamed)]
+    return problems
 
 
-def _literal_secrets(config: Config, filled: Mapping[tuple[str | int, ...], str]) -> list[Problem]:
-    return [
-        Problem("secret_literal", "a secret stands in the config itself", path, _reference(filled, path), "warning")
-        for path in literal_secrets(config)
-    ]
+def _literal_secrets(config: Config, filled: Mapping[Path, str]) -> Iterator[Problem]:
+    for path in literal_secrets(config):
+        steps = tuple(path.split(".", 2))
+        if steps[:2] == ("api", "extra_body"):
+            if any(place[: len(steps)] == steps for place in filled):
+                continue
+            hint = "write ${NAME}, or send it as a header: {env: NAME}; on a cloud only a header can be a secret"
+        elif steps in filled and not is_sensitive(steps[-1]):
+            continue
+        else:
+            hint = f"write {{env: {filled.get(steps) or 'NAME'}}} instead; on aws {{aws_secret: ARN}}, on gcp {_GCP}"
+        yield Problem("secret_literal", "a secret stands in the config itself", path, hint, "warning")
 
 
 def literal_secrets(config: Config) -> list[str]:
-    """The places that hold a secret itself, where a reference should stand."""
-    headers = {f"api.headers.{name}": value for name, value in config.api.headers.items() if is_sensitive(name)}
+    """The places that hold what is or may be a secret itself, where a reference should stand."""
     places: dict[str, Secret | None] = {
         "server.api_key": config.server.api_key,
         "tokenizer.token": config.tokenizer.token,
-        **headers,
     }
-    return [path for path, secret in places.items() if secret is not None and secret.source == "literal"]
-
-
-def _reference(filled: Mapping[tuple[str | int, ...], str], path: str) -> str:
-    variable = filled.get(tuple(path.split(".", 2)))
-    return f"write {{env: {variable or 'NAME'}}} instead; on aws {{aws_secret: ARN}}, on gcp {{gcp_secret: NAME}}"
+    places |= {f"api.headers.{name}": value for name, value in config.api.headers.items() if hides(name, value)}
+    literal = [path for path, secret in places.items() if secret is not None and secret.source == "literal"]
+    members = secret_members(config.api.extra_body)
+    return [*literal, *(f"api.extra_body.{name}" for name in config.api.extra_body if name in members)]

@@ -16,6 +16,7 @@ from orchestrator.config.section import Section, TolerantSection
 from orchestrator.config.yaml_text import Tree, parse_value
 from orchestrator.outcome import Problem
 
+_SHOWN = 3
 _FORM = "--set load.stages.0.rate=50"
 
 
@@ -34,14 +35,21 @@ def apply(tree: Tree, assignments: Sequence[str], root: type[Section]) -> tuple[
         path, equals, text = assignment.partition("=")
         try:
             if not equals or not path.strip():
-                path = "an argument"  # not quoted: it may hold a secret
-                raise _Refused("is not of the form key.path=value", _FORM)
+                path = _beginning(assignment, root)
+                raise _Refused("not of the form key.path=value", _FORM)
             steps = path.strip().split(".")
             _check(steps, root)
             result = _assigned(result, steps, _value(path, text), [])
         except _Refused as refusal:
             problems.append(Problem("set_refused", f"{path.strip()}: {refusal.message}", "--set", refusal.hint))
     return result, problems
+
+
+def _beginning(assignment: str, root: type[Section]) -> str:
+    """Enough to find the argument by: its section, or its first letters. What is not a key may be a secret."""
+    section = assignment.split(".")[0]
+    shown = section if section in root.known_keys() else assignment[:_SHOWN]
+    return f"`{shown}{'' if shown == assignment else '...'}`"
 
 
 def _value(path: str, text: str) -> Any:

@@ -49,13 +49,19 @@ class Refusal:
 def refusals(error: ValidationError, tree: Any, prefix: Path) -> Iterator[Refusal]:
     """One per place. `tree` is the whole config as written, `prefix` where the validated piece lies in it."""
     seen: set[Path] = set()
-    for detail in error.errors(include_url=False):
+    details = error.errors(include_url=False)
+    places = [detail["loc"] for detail in details]
+    for detail in details:
         path = written(prefix + detail["loc"], tree)
-        if path in seen:
-            continue
+        if path in seen or (detail["type"] == "too_short" and any(_below(place, detail["loc"]) for place in places)):
+            continue  # a list is not too short that only lacks its bad items
         seen.add(path)
         problem = _problem(path, detail["type"], detail.get("ctx", {}), detail.get("input"), detail["msg"])
         yield Refusal(problem, _rest_without(path, detail["type"]))
+
+
+def _below(place: Path, mapping: Path) -> bool:
+    return len(place) > len(mapping) and place[: len(mapping)] == mapping
 
 
 def _rest_without(path: Path, kind: str) -> Path:

@@ -53,7 +53,10 @@ def _check(config: Config, provider: Provider) -> Iterator[Problem]:
     for path in literal_secrets(config):
         if path != "tokenizer.token":  # stays on this machine
             message = f"a literal secret is refused on {provider}: it would have to be stored for the functions"
-            yield Problem("secret_literal", message, path, f"write {_OWN[provider]}")
+            hint = f"write {_OWN[provider]}"
+            if path.startswith("api.extra_body."):
+                hint = f"send it as a header instead: api.headers may hold {_OWN[provider]}"
+            yield Problem("secret_literal", message, path, hint)
     if config.server.embedded:
         hint = "name a server.base_url that they can reach, or use the local provider"
         yield Problem("mock_local", f"the embedded model server cannot be reached from {provider}", "server.type", hint)

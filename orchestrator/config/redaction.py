@@ -11,7 +11,7 @@ from collections.abc import Container
 from typing import Any
 
 from orchestrator.config.environment import escape
-from orchestrator.config.secret import is_sensitive
+from orchestrator.config.secret import is_credential, is_secret_place, is_sensitive
 from orchestrator.config.yaml_text import Tree, dump
 
 Path = tuple[str | int, ...]
@@ -38,14 +38,14 @@ def _redacted(value: Any, path: Path, filled: Container[Path]) -> Any:
         return [_redacted(item, (*path, index), filled) for index, item in enumerate(value)]
     if value is None or isinstance(value, bool):
         return value
-    if _secret(path, filled):
+    if _secret(path, value, filled):
         return HIDDEN
     return escape(_URL_PASSWORD.sub(rf"\1{HIDDEN}@", value)) if isinstance(value, str) else value
 
 
-def _secret(path: Path, filled: Container[Path]) -> bool:
+def _secret(path: Path, value: Any, filled: Container[Path]) -> bool:
     if path in _ALWAYS:
         return True
     if path[:2] == _HEADERS and len(path) == 3:
-        return path in filled or is_sensitive(str(path[2]))
-    return path[:2] == _BODY and any(is_sensitive(str(step)) for step in path[2:])
+        return path in filled or is_sensitive(str(path[2])) or is_credential(str(value))
+    return path[:2] == _BODY and is_secret_place(path[2:])

@@ -26,7 +26,7 @@ from orchestrator.launch.abort import hold_abort, put_abort
 from orchestrator.launch.clock import StoreClock
 from orchestrator.launch.conduct import Crew, conduct
 from orchestrator.launch.drive import Run
-from orchestrator.launch.ending import Reported, merge_and_report
+from orchestrator.launch.ending import Reported, merge_and_report, report_driven
 from orchestrator.launch.fleet import Fleet, patience_for
 from orchestrator.launch.interrupts import Interrupts
 from orchestrator.launch.lease import Lease
@@ -126,7 +126,7 @@ def _finish(stored: StoredRun, taken: Taken, clock: StoreClock, view: View, inte
     provider = open_provider(plan.provider, store.uri, log_folder(store, plan.run_id), _variables(store, plan))
     run = Run(store, plan, digest(stored.plan_body))
     driven = conduct(run, Crew(fleet, lease, provider, clock), view, interrupts)
-    reported = merge_and_report(store, plan.run_id, tuple(driven.ends))
+    reported = report_driven(store, plan.run_id, driven)
     return Attached(reported, driven.aborted and interrupts.asked)
 
 

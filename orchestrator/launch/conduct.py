@@ -21,6 +21,7 @@ from orchestrator.launch.interrupts import Interrupts
 from orchestrator.launch.lease import Lease
 from orchestrator.launch.snapshot import Board
 from orchestrator.launch.tenure import Standing
+from orchestrator.launch.trouble import unstored
 from orchestrator.launch.view import View
 from orchestrator.providers.port import Provider
 
@@ -65,6 +66,8 @@ def conduct(run: Run, crew: Crew, view: View, interrupts: Interrupts, *, detach:
     now_ns = crew.clock.now_ns()
     for one in stopped:
         driven.ends[keys.attempt_id(one.shard, one.attempt)] = End(one.exit_code, one.tail, now_ns)
+        if one.exit_code and crew.fleet.granted(one.shard) == one.attempt:  # its receipt came first, and then its error
+            driven.unstored = driven.unstored or unstored(one.tail)
     with suppress(StoreError):  # what cannot be stored is only a cause that the report will not name
         run.store.put(keys.ORCHESTRATOR, encode(_observed(begun, now_ns, driven, overshoots)))
     return driven

@@ -25,6 +25,7 @@ from orchestrator.launch.lease import Lease
 from orchestrator.launch.snapshot import Board
 from orchestrator.launch.tenure import Standing
 from orchestrator.launch.timetable import SECOND_NS
+from orchestrator.launch.trouble import Trouble, unstored
 from orchestrator.launch.view import View
 from orchestrator.launch.watch import News, Watch
 from orchestrator.providers.port import Ended, Provider
@@ -45,13 +46,15 @@ class Run:
 
 @dataclass(slots=True)
 class Driven:
-    """How it went. `failure` is why no load could be started; `overdue` shards neither committed nor ended."""
+    """How it went. `failure` is why no load could be started; `overdue` shards neither committed nor ended; `unstored`
+    is why results are missing from the store."""
 
     ends: dict[str, End] = field(default_factory=dict)  # by attempt id
     overdue: tuple[str, ...] = ()
     aborted: bool = False
     reason: str | None = None
     failure: str | None = None
+    unstored: str | None = None
 
 
 class Drive:
@@ -67,6 +70,8 @@ class Drive:
         self._clock = clock
         self._board, self._view = shown
         self._watch = Watch(run.store)
+        self._trouble = Trouble(run.plan, fleet.groups, run.store.uri)
+        self._unread: str | None = None
         self._driven = Driven()
         self._unreported: list[Ended] = []
         self._beat: tuple[int, int] = (-1, -1)
@@ -93,6 +98,7 @@ class Drive:
                     self._abort("user")
                 self._observe()
                 self._decide()
+                self._warn()
                 self._draw()
                 if not enough():
                     interrupts.wait(self._pause_s())
@@ -106,20 +112,30 @@ class Drive:
         now_ns = self._clock.now_ns()
         try:
             self._tell(self._watch.look(), now_ns)
-        except StoreError:
-            pass  # the next look finds it; an end is told after what it left behind, so that waits as well
+        except StoreError as error:
+            self._unread = error.message  # the next look finds it; an end is told after what it left behind: it waits
         else:
+            self._unread = None
             ended, self._unreported = self._unreported, []
             for one in ended:
                 self._driven.ends[keys.attempt_id(one.shard, one.attempt)] = End(one.exit_code, one.tail, now_ns)
                 self._fleet.ended(one.shard, one.attempt, now_ns, clean=one.exit_code == 0)
                 self._mention(one)
+                if one.exit_code and self._fleet.granted(one.shard) == one.attempt:
+                    self._driven.unstored = self._driven.unstored or unstored(one.tail)
         if self._lease.standing is Standing.ABORTED:
             self._stopped(self._lease.reason, now_ns)
         elif self._lease.standing is Standing.FENCED:
             self._fleet.fenced()
             if now_ns - self._beat_ns > self._run.plan.coordination.lease_s * SECOND_NS:
                 self._fleet.stopped(now_ns)  # who took over is gone as well
+
+    def _warn(self) -> None:
+        control = self._lease.trouble
+        for line in self._trouble.lines(self._clock.now_ns(), control, self._unread):
+            self._view.say(line)
+        if control is not None and self._lease.standing is Standing.ABORTED:  # nobody could renew it: it lapsed
+            self._driven.unstored = self._driven.unstored or control
 
     def _mention(self, one: Ended) -> None:
         """The first few that ended badly are worth a line; the run's record has them all."""

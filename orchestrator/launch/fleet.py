@@ -113,6 +113,10 @@ class Fleet:
         """Another orchestrator owns the run: nothing is started or granted here any more."""
         self._fenced = True
 
+    def granted(self, shard: str) -> int | None:
+        """The attempt of that shard that a go names."""
+        return self._shards[shard].granted
+
     # Decisions.
 
     def decide(self, now_ns: int) -> list[Action]:

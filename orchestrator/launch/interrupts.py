@@ -1,5 +1,7 @@
 """Ctrl-C, SIGTERM and SIGHUP. While a run is watched the first one asks for an abort; any other raises.
 
+A nervous hand taps twice: a second Ctrl-C within a second of the first is the same one, and costs nobody the report.
+
 `Interrupted` reaches whoever holds processes, and its `finally` ends them: a second Ctrl-C never leaves any behind.
 """
 
@@ -7,12 +9,14 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any, Literal
 
 NUMBERS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+SAME_TAP_S = 1.0
 
 
 class Interrupted(KeyboardInterrupt):
@@ -22,7 +26,9 @@ class Interrupted(KeyboardInterrupt):
 class Interrupts:
     """A context manager of the main thread; elsewhere (a test's thread) it changes nothing."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._tapped_s = float("-inf")  # when the first Ctrl-C came
         self._asked = threading.Event()
         self._raising: Literal["always", "again", "never"] = "always"
         self._before: dict[int, Any] = {}
@@ -72,5 +78,9 @@ class Interrupts:
     def _caught(self, number: int, frame: FrameType | None) -> None:
         again = self._asked.is_set()
         self._asked.set()
+        if number == signal.SIGINT:
+            if again and self._clock() - self._tapped_s < SAME_TAP_S:
+                return
+            self._tapped_s = self._clock()
         if self._raising == "always" or (self._raising == "again" and again):
             raise Interrupted(signal.Signals(number).name)

@@ -42,6 +42,7 @@ class Lease:
         self._writing = threading.Lock()
         self._wake = threading.Event()
         self._leaving = False
+        self._trouble: str | None = None
         self._tenure = Tenure(control, clock(), round(control.lease_s * 1e9), round(beat_s * 1e9))
         self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
 
@@ -56,6 +57,11 @@ class Lease:
     def reason(self) -> str | None:
         """Why the run was aborted, once it is."""
         return self._tenure.reason
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the last renewal could not be written; None once one was."""
+        return self._trouble
 
     @property
     def control(self) -> Control:
@@ -112,8 +118,10 @@ class Lease:
                 return
             try:
                 self._renew()
+                self._trouble = None
                 pause_s = max((self._tenure.due_ns - self._clock()) / 1e9, 0.0)
-            except StoreError:
+            except StoreError as error:
+                self._trouble = error.message
                 pause_s = RETRY_S  # whether it landed is unknown; the next attempt reads back
 
     def _renew(self) -> None:

@@ -6,6 +6,7 @@ Draws on stderr, so that stdout carries the report alone. NO_COLOR is respected 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TextIO
 
 from rich.console import Console, Group
@@ -21,7 +22,10 @@ _BAR_WIDTH = 32
 
 
 class LiveView:
-    """Begins to draw with the first update, ends with `close`; its last picture stays."""
+    """Begins to draw with the first update, ends with `close`; its last picture stays.
+
+    A terminal that was closed takes nothing any more, and the run goes on.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._console = Console(file=stream)
@@ -29,18 +33,21 @@ class LiveView:
         self._drawing = False
 
     def say(self, text: str) -> None:
-        self._console.print(Text(text))
+        with suppress(OSError):
+            self._console.print(Text(text))
 
     def update(self, snapshot: Snapshot) -> None:
-        if not self._drawing:
-            self._live.start()
-            self._drawing = True
-        self._live.update(picture(snapshot), refresh=True)
+        with suppress(OSError):
+            if not self._drawing:
+                self._live.start()
+                self._drawing = True
+            self._live.update(picture(snapshot), refresh=True)
 
     def close(self) -> None:
-        if self._drawing:
-            self._live.stop()
-            self._drawing = False
+        with suppress(OSError):
+            if self._drawing:
+                self._live.stop()
+        self._drawing = False
 
 
 def picture(snapshot: Snapshot) -> Group:

@@ -1,19 +1,29 @@
-"""Finds a stored run: by its id below a root, or by the path or URI of its folder."""
+"""Finds a stored run: by the name of its folder below a root, or by the path or URI of that folder.
+
+Ids that `launch` gives are narrow (`check_run_id`). What lies under a root may have been copied and renamed by hand, so
+reading takes every name that the store does.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from function.contract import keys
 from function.contract.codec import decode
-from function.contract.errors import NotFound, UsageError
+from function.contract.errors import NotFound, StoreError, UsageError
 from function.contract.plan import Plan
+from function.store.key import check_key
 from function.store.opening import open_store
 from function.store.port import ObjectStore
 
+_WORDS = {
+    "--root": ("the folder that holds runs/", "root_unreadable"),
+    "RUN": ("a run's folder", "run_unreadable"),
+}
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,47}")
 
 
@@ -30,13 +40,20 @@ class StoredRun:
         return decode(Plan, self.plan_body, keys.PLAN)
 
 
+def open_root(uri: str) -> ObjectStore:
+    """The store that holds `runs/`. Raises UsageError at `--root` for a word that no store is opened by."""
+    return _open(uri, "--root")
+
+
 def find_run(word: str, root: str) -> StoredRun:
-    """Raises UsageError (`run_not_found`) when neither reading of `word` leads to a plan.json."""
-    if RUN_ID.fullmatch(word):
-        found = _opened(open_store(root).at(f"{keys.RUNS}{word}"))
-        if found is not None:
-            return found
-    found = _opened(open_store(word)) if word else None
+    """Raises UsageError: `run_not_found` when neither reading of `word` leads to a plan.json, `root_unreadable`,
+    `run_unreadable`."""
+    held = open_root(root)
+    with _readable("--root"):
+        found = run_below(held, word)
+    if found is None and word:
+        with _readable("RUN"):
+            found = _opened(_open(word, "RUN"))
     if found is None:
         raise UsageError(
             f"no run {word!r} under {root}, nor a run's folder of that name",
@@ -45,6 +62,17 @@ def find_run(word: str, root: str) -> StoredRun:
             code="run_not_found",
         )
     return found
+
+
+def run_below(root: ObjectStore, name: str) -> StoredRun | None:
+    """The run in the folder `runs/<name>`; None where none is. Raises StoreError when the store does not answer."""
+    if "/" in name:
+        return None
+    try:
+        folder = check_key(f"{keys.RUNS}{name}")
+    except ValueError:  # no store gives such a name
+        return None
+    return _opened(root.at(folder))
 
 
 def local_folder(store: ObjectStore) -> Path | None:
@@ -57,11 +85,13 @@ def log_folder(store: ObjectStore, run_id: str) -> Path:
     return (local_folder(store) or Path(keys.RUNS) / run_id) / "logs"
 
 
-def run_ids(root: ObjectStore) -> Iterator[str]:
-    """Ids of the folders that hold a plan, in order."""
-    for entry in root.list(keys.RUNS, shallow=True):
+def run_names(root: ObjectStore) -> Iterator[str]:
+    """Names of the folders that hold a plan, or that keep it from us, in order. Raises UsageError `root_unreadable`."""
+    with _readable("--root"):
+        entries = list(root.list(keys.RUNS, shallow=True))
+    for entry in entries:
         name = entry.key.removeprefix(keys.RUNS)
-        if name.endswith("/") and _has_plan(root.at(entry.key)):
+        if name.endswith("/") and _may_have_plan(root.at(entry.key)):
             yield name.removesuffix("/")
 
 
@@ -84,5 +114,25 @@ def _opened(store: ObjectStore) -> StoredRun | None:
     return StoredRun(decode(Plan, body, keys.PLAN).run_id, store, body)
 
 
-def _has_plan(store: ObjectStore) -> bool:
-    return next(iter(store.list(keys.PLAN)), None) is not None
+def _may_have_plan(store: ObjectStore) -> bool:
+    try:
+        return next(iter(store.list(keys.PLAN)), None) is not None
+    except StoreError:
+        return True  # whoever reads it is told why it cannot be
+
+
+def _open(uri: str, path: str) -> ObjectStore:
+    try:
+        return open_store(uri)
+    except UsageError as error:
+        raise UsageError(error.message, path=path, hint=error.hint, code=error.code) from error
+
+
+@contextmanager
+def _readable(path: str) -> Iterator[None]:
+    """Nothing was read yet: a store that refuses is a wrong word on the command line."""
+    try:
+        yield
+    except StoreError as error:
+        what, code = _WORDS[path]
+        raise UsageError(error.message, path=path, hint=f"name {what}, or make it readable", code=code) from error

@@ -56,7 +56,7 @@ class PlainView:
         line, self._waiting = "; ".join(self._waiting), []
         try:
             print(line, file=self._stream, flush=True)
-        except (BrokenPipeError, ValueError):
+        except (OSError, ValueError):
             self._waiting = []  # nobody listens any more: the run goes on
 
 

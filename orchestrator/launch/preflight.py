@@ -63,11 +63,11 @@ def check_root(run: ObjectStore, run_id: str) -> StoreClock:
     except NotFound:
         pass
     except StoreError as error:
-        raise _unwritable(run, error) from error
+        raise unwritable(run, error) from error
     try:
         return probe_clock(run)
     except StoreError as error:
-        raise _unwritable(run, error) from error
+        raise unwritable(run, error) from error
 
 
 def probe_clock(run: ObjectStore) -> StoreClock:
@@ -152,10 +152,11 @@ def _strange(named: str, listed: tuple[str, ...] | None, answer: Answer, root: s
         )
 
 
-def _unwritable(run: ObjectStore, error: StoreError) -> UsageError:
+def unwritable(run: ObjectStore, error: StoreError) -> UsageError:
+    """What is told where the root takes no run, or not the whole of it."""
     return UsageError(
         f"the run cannot be stored in {run.uri}: {error.message}",
         path="--root",
-        hint="name a folder that can be written to",
+        hint="name a folder that can be written to and has room",
         code="root_unwritable",
     )

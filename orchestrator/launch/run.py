@@ -10,9 +10,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from function.contract.errors import BenchctlError, UsageError
+from function.contract.errors import BenchctlError, StoreError, UsageError
 from function.contract.keys import RUNS
-from function.store.opening import open_store
 from function.store.port import ObjectStore
 from orchestrator.launch.clock import StoreClock
 from orchestrator.launch.conduct import Crew, conduct
@@ -20,9 +19,9 @@ from orchestrator.launch.drive import Driven, Run
 from orchestrator.launch.fleet import Fleet, patience_for
 from orchestrator.launch.interrupts import Interrupted, Interrupts
 from orchestrator.launch.lease import Lease
-from orchestrator.launch.locate import log_folder
+from orchestrator.launch.locate import log_folder, open_root
 from orchestrator.launch.mock import EmbeddedMock, mock_settings
-from orchestrator.launch.preflight import allow_files, check_endpoint, check_root
+from orchestrator.launch.preflight import allow_files, check_endpoint, check_root, unwritable
 from orchestrator.launch.prepare import Asked, Prepared, likely_lanes, linger_s, prepare
 from orchestrator.launch.upload import Uploaded, upload
 from orchestrator.launch.view import View
@@ -71,13 +70,13 @@ def launch(asked: Asked, view: View) -> Launched:
     with Interrupts() as interrupts:
         check_provider_built(asked.provider)
         prepared = prepare(asked)
-        store = open_store(asked.root).at(f"{RUNS}{prepared.run_id}")
+        store = open_root(asked.root).at(f"{RUNS}{prepared.run_id}")
         held = ExitStack()
         try:
             planned = _plan(prepared, store, held)
             clock = check_root(store, prepared.run_id)
             _announce(planned, store, view)
-            uploaded = upload(store, planned.built)
+            uploaded = _upload(store, planned.built)
             return _carry_out(planned, store, (clock, uploaded), (view, interrupts), held)
         finally:
             with interrupts.held_off():
@@ -157,6 +156,13 @@ def _provider(prepared: Prepared, store: ObjectStore, held: ExitStack) -> Provid
     return provider
 
 
+def _upload(store: ObjectStore, built: Built) -> Uploaded:
+    try:
+        return upload(store, built)
+    except StoreError as error:
+        raise unwritable(store, error) from error
+
+
 def _announce(planned: Planned, store: ObjectStore, view: View) -> None:
     from orchestrator.launch.making import headline
 
@@ -180,10 +186,10 @@ def _conduct(
 
 
 def _report(store: ObjectStore, run_id: str, driven: Driven) -> Reported:
-    from orchestrator.launch.ending import merge_and_report
+    from orchestrator.launch.ending import report_driven
 
     try:
-        return merge_and_report(store, run_id, tuple(driven.ends))
+        return report_driven(store, run_id, driven)
     except UsageError as error:  # the load was sent: whatever is in the way now is no matter of usage any more
         raise ReportFailed(error.message, path=error.path, hint=error.hint, code=error.code) from error
 

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from function.contract import record, workload
 from function.contract.codec import digest
-from function.contract.errors import ContractError
 from function.contract.receipt import Counts, Part
 from orchestrator.metrics.requests import NEVER, UNKNOWN, Gaps, Int32, Int64
 
@@ -96,7 +95,7 @@ def counts_of(tables: Iterable[PartTable]) -> Counts:
 
 
 def read_workload(body: bytes, key: str) -> pa.Table:
-    """The planned requests of a shard, without their prompts. Raises ContractError."""
+    """The planned requests of a shard, without their prompts. Raises Damaged."""
     try:
         source = pa.py_buffer(body)
         names = pa.ipc.open_file(source).schema.names
@@ -104,7 +103,7 @@ def read_workload(body: bytes, key: str) -> pa.Table:
         options = pa.ipc.IpcReadOptions(included_fields=fields)
         return _typed(pa.ipc.open_file(source, options=options).read_all(), _WORKLOAD_TYPES)
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
-        raise ContractError(f"{key} cannot be read: {error}") from error
+        raise Damaged(f"{key}: {error}") from error
 
 
 def concat(tables: Sequence[pa.Table]) -> pa.Table:

@@ -3,6 +3,10 @@
 In a closed loop by time the plan knows no count: planned is what its users started. They take numbers in order (the
 part's own, then on by the same step, its rows over again), so whatever lies below the highest one seen was started too,
 and a row missing there is lost.
+
+A part that is not the plan's tells nothing. How many requests a shard has, their numbers and stages follow from plan
+and spec; what was recorded knows the rest. A request without a record then counts as due when its slice or its stage
+began, whichever was later: the earliest it can have been.
 """
 
 from __future__ import annotations
@@ -12,13 +16,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from function.contract import keys
-from function.contract.codec import decode
+from function.contract.codec import digest
 from function.contract.errors import ContractError, NotFound
-from function.contract.plan import PhaseKind, ShardPlan
+from function.contract.plan import PhaseKind, PhasePlan, Plan, ShardPlan
 from function.contract.spec import ShardSpec
 from function.store.port import ObjectStore
-from orchestrator.merge.parts import counts, read_workload, times, words
-from orchestrator.metrics.requests import NEVER, Int32, Int64
+from orchestrator.merge.parts import Damaged, counts, read_workload, times, words
+from orchestrator.merge.stored import maybe, readable
+from orchestrator.metrics.requests import NEVER, UNKNOWN, Int32, Int64
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +70,17 @@ NO_REQUESTS = Planned(_NOTHING64, _NOTHING32, _NOTHING64, _NOTHING32, _NOTHING32
 
 
 def read_planned(store: ObjectStore, shard: ShardPlan, kind: PhaseKind, phase_ns: int) -> Planned:
-    """Raises ContractError when the part is not the plan's: then nothing can be said about this run."""
+    """Raises Damaged when the part is not the plan's."""
     key = keys.workload(shard.shard)
     try:
-        table = read_workload(store.get(key).body, key)
+        body = store.get(key).body
     except NotFound as error:
-        raise ContractError(f"{key} is missing: the plan's requests cannot be counted without it") from error
+        raise Damaged(f"{key} is missing") from error
+    if digest(body) != shard.workload_sha256:
+        raise Damaged(f"{key}: the digest of its {len(body)} bytes is not the plan's")
+    table = read_workload(body, key)
     if table.num_rows != shard.rows:
-        raise ContractError(f"{key} holds {table.num_rows} requests, the plan says {shard.rows}")
+        raise Damaged(f"{key} holds {table.num_rows} requests, the plan says {shard.rows}")
     session, session_words = words(table, "session")
     scheduled = times(table, "scheduled_ns")
     return Planned(
@@ -87,8 +95,45 @@ def read_planned(store: ObjectStore, shard: ShardPlan, kind: PhaseKind, phase_ns
     )
 
 
+def without_part(store: ObjectStore, plan: Plan, shard: ShardPlan, phase_ns: int) -> Planned:
+    """The same without the part. Raises ContractError when the spec cannot be read either."""
+    spec = read_spec(store, shard.shard)
+    if spec is None:
+        names = f"{keys.workload(shard.shard)} and {keys.spec(shard.shard)}"
+        raise ContractError(f"neither {names} can be read: the shard's requests cannot be told without them")
+    phase = next(one for one in plan.phases if one.index == spec.phase)
+    index = spec.next_index + spec.index_stride * np.arange(shard.rows, dtype=np.int64)
+    stage = _stages(plan, phase, index)
+    unknown = np.full(shard.rows, UNKNOWN, np.int32)
+    return Planned(
+        index=index,
+        stage=stage,
+        scheduled_ns=phase_ns + _earliest(plan, spec, stage) if phase.kind == "open" else np.full(shard.rows, NEVER),
+        prompt_tokens=unknown,
+        asked_tokens=unknown,
+        model=np.zeros(shard.rows, np.int32) if len(spec.models) == 1 else unknown,
+        session=unknown,
+        session_words=(),
+    )
+
+
+def _stages(plan: Plan, phase: PhasePlan, index: Int64) -> Int32:
+    """Numbers follow the schedule, so a stage is a range of them. Only the open loop's one phase has several."""
+    counts_of = {stage.index: stage.requests or 0 for stage in plan.stages}
+    ends = np.cumsum([counts_of[stage] for stage in phase.stages[:-1]])
+    found: Int32 = np.array(phase.stages, np.int32)[np.searchsorted(ends, index, side="right")]
+    return found
+
+
+def _earliest(plan: Plan, spec: ShardSpec, stage: Int32) -> Int64:
+    """Since the phase's t0, per request."""
+    starts = np.zeros(max(one.index for one in plan.stages) + 1, np.int64)
+    for one in plan.stages:
+        starts[one.index] = round(one.start_s * 1e9)
+    earliest: Int64 = np.maximum(starts[stage], spec.slice_start_ns)
+    return earliest
+
+
 def read_spec(store: ObjectStore, shard: str) -> ShardSpec | None:
-    try:
-        return decode(ShardSpec, store.get(keys.spec(shard)).body, keys.spec(shard))
-    except NotFound:
-        return None
+    """None where there is none that can be read."""
+    return readable(ShardSpec, maybe(store, keys.spec(shard)), keys.spec(shard))

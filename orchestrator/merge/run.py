@@ -81,6 +81,7 @@ def _facts(run: StoredRun, built: Built, phase_ns: tuple[int, ...]) -> RunFacts:
         reason=run.control.reason if run.control is not None else None,
         stopped_ns=_stopped_ns(run) if aborted else None,
         observed=run.observed,
+        damaged=run.damaged,
     )
 
 

@@ -1,7 +1,8 @@
 """The receipt that a shard could not write itself, made from the parts it left behind.
 
 Whoever merges creates it, once, so that every later merge sees the same: parts that turn up afterwards do not count.
-An unreadable part is listed as it was found, so that it is found damaged by every merge and not forgotten.
+An unreadable part is listed as it was found, so that it is found damaged by every merge and not forgotten. Where a
+receipt or a go cannot be read, one is made anew by every merge and nothing is written.
 """
 
 from __future__ import annotations
@@ -11,14 +12,14 @@ from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from function.contract import keys
-from function.contract.codec import decode, digest, encode
+from function.contract.codec import digest, encode
 from function.contract.control import Claim, Ready
 from function.contract.receipt import Part, Receipt, StopReason
 from function.store.owned import create_or_read
 from function.store.port import ObjectStore
 from orchestrator.merge.parts import Damaged, PartTable, counts_of, open_part
 from orchestrator.merge.stop import kind_of_reason
-from orchestrator.merge.stored import AT_ONCE, Standing, StoredRun, maybe
+from orchestrator.merge.stored import AT_ONCE, Standing, StoredRun, maybe, readable
 
 
 def seal(store: ObjectStore, run: StoredRun, ended: Collection[str] = ()) -> StoredRun:
@@ -35,24 +36,25 @@ def _seal_one(store: ObjectStore, run: StoredRun, standing: Standing, ended: Col
     assert standing.attempt is not None
     attempt = keys.attempt_id(standing.shard, standing.attempt)
     mine = _salvage(store, run, standing, attempt in ended)
+    if not standing.sealable:
+        return mine
     key = keys.receipt(standing.shard)
-    there = create_or_read(store, key, encode(mine)).body
-    found = decode(Receipt, there, key)
+    found = readable(Receipt, create_or_read(store, key, encode(mine)), key)
     # A receipt of an attempt that was never granted cannot be replaced; it commits nothing.
-    return found if found.attempt == standing.attempt else mine
+    return found if found is not None and found.attempt == standing.attempt else mine
 
 
 def _salvage(store: ObjectStore, run: StoredRun, standing: Standing, ended: bool) -> Receipt:
     assert standing.attempt is not None
     attempt = keys.attempt_id(standing.shard, standing.attempt)
     parts, tables = _parts(store, attempt)
-    claim, ready = maybe(store, keys.claim(attempt)), maybe(store, keys.ready(attempt))
-    warm = None if ready is None else decode(Ready, ready.body, keys.ready(attempt))
+    claim = readable(Claim, maybe(store, keys.claim(attempt)), keys.claim(attempt))
+    warm = readable(Ready, maybe(store, keys.ready(attempt)), keys.ready(attempt))
     reason, stopped_ns, detail = _why(run, attempt, parts, ended)
     return Receipt(
         shard=standing.shard,
         attempt=standing.attempt,
-        nonce="" if claim is None else decode(Claim, claim.body, keys.claim(attempt)).nonce,
+        nonce="" if claim is None else claim.nonce,
         reason=reason,
         parts=parts,
         rows=sum(part.rows for part in parts),

@@ -12,11 +12,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 
 from function.contract import keys
-from function.contract.codec import decode, encode
+from function.contract.codec import encode
 from function.contract.control import Control
 from function.contract.errors import UsageError
 from function.store.port import ObjectStore
-from orchestrator.merge.stored import StoredRun, maybe, read_run
+from orchestrator.merge.stored import StoredRun, maybe, read_run, readable
 
 POLL_S = 0.2
 REASON = "merge"
@@ -37,7 +37,7 @@ def settle(store: ObjectStore, sleep: Sleep = time.sleep) -> StoredRun:
     if run.all_in or run.ended:
         return run
     alive = _signs(store) != before
-    store.put(keys.CONTROL, encode(_abort(run.control, run.plan.coordination.lease_s)))
+    store.put(keys.CONTROL, encode(_abort(run)))
     return _await_receipts(store, read_run(store), _lease_s(run) if alive else 0.0, sleep)
 
 
@@ -52,8 +52,7 @@ def _watch(store: ObjectStore, run: StoredRun, sleep: Sleep) -> None:
     wanted = {keys.receipt(standing.shard) for standing in run.standings}
     for pause_s in _pauses(run, left_s):
         sleep(pause_s)
-        blob = maybe(store, keys.CONTROL)
-        control = None if blob is None else decode(Control, blob.body, keys.CONTROL)
+        control = readable(Control, maybe(store, keys.CONTROL), keys.CONTROL)
         if _committed(store) >= wanted or (control is not None and control.state in ("done", "abort")):
             return
         if control != run.control:
@@ -99,10 +98,12 @@ def _signs(store: ObjectStore) -> Mapping[str, str]:
     return {entry.key: entry.version for entry in store.list(keys.PROGRESS)}
 
 
-def _abort(control: Control | None, lease_s: float) -> Control:
-    writer = f"merge-{secrets.token_hex(8)}"
+def _abort(run: StoredRun) -> Control:
+    writer, control = f"merge-{secrets.token_hex(8)}", run.control
     if control is None:
-        return Control("abort", 0, 0, (), lease_s, writer, REASON)
+        # What is written over is named: a later merge cannot see it any more.
+        reason = f"{REASON}: {keys.CONTROL} could not be read" if keys.CONTROL in run.damaged else REASON
+        return Control("abort", 0, 0, (), run.plan.coordination.lease_s, writer, reason)
     return Control("abort", control.epoch, control.beat + 1, control.granted, control.lease_s, writer, REASON)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,14 +65,13 @@ def summarise(requests: Requests, facts: RunFacts) -> Summary:
         summaries.append(_stage_summary(plan, window, stage.computed.block))
     whole = _whole(requests, stages)
     views = [stage.view for stage in stages]
-    findings = ranked(
-        [
-            *(finding_from(stored) for stored in facts.plan.findings),
-            *(finding for stage in stages for finding in stage.findings),
-            *_of_run(requests, facts, views),
-            *_of_whole(facts, stages, whole),
-        ]
-    )
+    found = [
+        *(finding_from(stored) for stored in facts.plan.findings),
+        *(finding for stage in stages for finding in stage.findings),
+        *_of_run(requests, facts, views),
+        *_of_whole(facts, stages, whole),
+    ]
+    findings = ranked([*found, *_nothing_ok(whole.block.ledger, found)])
     return Summary(
         run_id=facts.plan.run_id,
         provider=facts.plan.provider,
@@ -133,19 +132,25 @@ def _of_run(requests: Requests, facts: RunFacts, views: Sequence[StageView]) -> 
     yield from course(facts, planned, views)
     medians = [view.p50_s for view in views if view.p50_s is not None]
     yield from client(facts, _weights(requests), min(medians, default=None))
-    if not any(view.ledger.ok for view in views) and not any(_all_failed(view) for view in views):
-        yield Finding(
-            "errors",
-            "invalid",
-            "not one measured request succeeded",
-            "There is nothing to report. See the ledger for what became of the requests.",
-            {"value": 0, "threshold": 1},
-        )
 
 
-def _all_failed(view: StageView) -> bool:
-    """That stage has said so already."""
-    return bool(view.ledger.failed + view.ledger.timed_out)
+# Each says itself why nothing could be measured.
+_SAY_WHY = frozenset({"errors", "run_aborted", "shard_missing", "requests_lost"})
+
+
+def _nothing_ok(ledger: Ledger, found: Iterable[Finding]) -> Iterator[Finding]:
+    """That there is nothing to report, where no other finding makes the run invalid by saying why."""
+    if ledger.ok or any(finding.code in _SAY_WHY and finding.severity == "invalid" for finding in found):
+        return
+    became = [(count, status) for status, count in ledger.as_dict().items() if status in STATUSES and count]
+    what = ", ".join(f"{count:,} {status}" for count, status in became)
+    yield Finding(
+        "errors",
+        "invalid",
+        "not one measured request succeeded" + (f": {what}" if what else ": none was planned"),
+        "There is nothing to report. See the ledger for what became of the requests.",
+        {"value": 0, "threshold": 1},
+    )
 
 
 def _excused(requests: Requests, facts: RunFacts) -> Bool:

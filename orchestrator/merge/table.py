@@ -7,7 +7,7 @@
     else                          lost: no_record
 
 Two rows that claim one request, and rows of requests that are not the shard's, contradict the plan: the last one of two
-counts, a foreign one does not, and the part is reported as damaged.
+counts, a foreign one does not, and the part is reported as damaged. So is a workload part that is not the plan's.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from itertools import chain
 
 import numpy as np
 
+from function.contract import keys
 from function.contract.errors import ContractError
 from function.contract.keys import group_id, parse_shard
 from function.contract.plan import PhaseKind
@@ -27,7 +28,7 @@ from function.contract.record import STATUSES
 from function.store.port import ObjectStore
 from orchestrator.merge.columns import Columns, CountTokens
 from orchestrator.merge.parts import Damaged, InFlight, PartTable, times
-from orchestrator.merge.planned import NO_REQUESTS, Planned, read_planned, read_spec
+from orchestrator.merge.planned import NO_REQUESTS, Planned, read_planned, read_spec, without_part
 from orchestrator.merge.reading import Read, read_ahead
 from orchestrator.merge.stop import stop_of
 from orchestrator.merge.stored import AT_ONCE, Standing, StoredRun
@@ -65,10 +66,10 @@ def build_table(
 
     Every granted shard has its receipt (`seal`) by now.
 
-    Raises ContractError when the plan's own parts cannot be read.
+    Raises ContractError when neither workload part nor spec of a shard can be read.
     """
     shards = _shards(store, run, phase_ns)
-    reads = _started(store, shards)
+    reads = _started(store, run, shards)
     index = _place([shard.planned.index for shard in shards])
     columns = Columns(index.ordered, counter)
     models = _models(store, run)
@@ -90,17 +91,22 @@ def build_table(
 def _shards(store: ObjectStore, run: StoredRun, phase_ns: Sequence[int]) -> list[_Shard]:
     kinds = {phase.index: phase.kind for phase in run.plan.phases}
     phases = [parse_shard(plan.shard).phase for plan in run.plan.shards]
+
+    def read(place: int) -> _Shard:
+        plan, phase, standing = run.plan.shards[place], phases[place], run.standings[place]
+        damaged = [keys.receipt(plan.shard)] if standing.receipt_damaged else []
+        try:
+            planned = read_planned(store, plan, kinds[phase], phase_ns[phase])
+        except Damaged:
+            planned = without_part(store, run.plan, plan, phase_ns[phase])
+            damaged.append(keys.workload(plan.shard))
+        return _Shard(place, kinds[phase], standing, planned, damaged=damaged)
+
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        planned = pool.map(
-            lambda plan, phase: read_planned(store, plan, kinds[phase], phase_ns[phase]), run.plan.shards, phases
-        )
-        return [
-            _Shard(code, kinds[phase], standing, one)
-            for code, (phase, standing, one) in enumerate(zip(phases, run.standings, planned))
-        ]
+        return list(pool.map(read, range(len(phases))))
 
 
-def _started(store: ObjectStore, shards: Sequence[_Shard]) -> list[Read]:
+def _started(store: ObjectStore, run: StoredRun, shards: Sequence[_Shard]) -> list[Read]:
     """Cuts closed loops by time to what their users started. Their parts say how much, so they are read first."""
     timed = [shard for shard in shards if shard.kind == "closed_time" and len(shard.planned)]
     reads = list(read_ahead(store, [(shard.code, part) for shard in timed for part in shard.parts]))
@@ -111,7 +117,7 @@ def _started(store: ObjectStore, shards: Sequence[_Shard]) -> list[Read]:
             indices += [times(read.table.rows, "request_index"), read.table.in_flight.request_index]
     for shard in timed:
         spec = read_spec(store, shard.standing.shard)
-        stride = spec.index_stride if spec is not None else 1
+        stride = spec.index_stride if spec is not None else run.plan.coordination.lanes
         reach = shard.standing.receipt.rows if shard.standing.receipt is not None else 0
         for index in seen.get(shard.code, ()):
             reach = max(reach, int(shard.planned.place(index, stride).max(initial=-1)) + 1)
@@ -209,7 +215,7 @@ def _settle_rest(columns: Columns, shard: _Shard) -> None:
 def _facts(run: StoredRun, shard: _Shard, columns: Columns) -> ShardFacts:
     standing, receipt = shard.standing, shard.standing.receipt
     name = parse_shard(standing.shard)
-    ungranted = group_id(name.phase, name.slice) not in run.gos
+    ungranted = group_id(name.phase, name.slice) not in run.gos and not standing.go_damaged
     unstarted = receipt is not None and receipt.reason in ("not_allowed", "not_granted")
     trace = shard.damaged or (columns.times["sent_ns"][shard.own] != NEVER).any() or columns.recorded[shard.own].any()
     state: State = "partial"
@@ -224,6 +230,9 @@ def _facts(run: StoredRun, shard: _Shard, columns: Columns) -> ShardFacts:
 
 def _models(store: ObjectStore, run: StoredRun) -> Sequence[str]:
     """Names of the models that requests are numbered by: the same in every spec."""
-    spec = read_spec(store, run.plan.shards[0].shard) if run.plan.shards else None
+    for shard in run.plan.shards:
+        spec = read_spec(store, shard.shard)
+        if spec is not None:
+            return spec.models
     target: Mapping[str, str] = run.plan.target
-    return spec.models if spec is not None else (target.get("model", ""),)
+    return (target.get("model", ""),)

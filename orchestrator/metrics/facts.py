@@ -15,8 +15,9 @@ State = Literal["complete", "partial", "missing"]
 
 @dataclass(frozen=True, slots=True)
 class ShardFacts:
-    """`attempt` None: no go named it. `damaged`: keys of parts that are not what the receipt says, or contradict the
-    plan. `excused`: never granted, and the run was stopped before it could be."""
+    """`attempt` None: no go named it. `damaged`: keys of parts that are not what receipt or plan says, or contradict
+    the plan, and of a receipt that cannot be read. `excused`: never granted, and the run was stopped before it could
+    be."""
 
     shard: str
     attempt: int | None
@@ -33,7 +34,8 @@ class ShardFacts:
 @dataclass(frozen=True, slots=True)
 class RunFacts:
     """`phase_ns[i]`: t0 of phase i since the run's. `reason`: control's word for an abort. `stopped_ns`: when an abort
-    or a lapse first ended sending, since t0. `t0_unix_ns` None: nothing was ever granted."""
+    or a lapse first ended sending, since t0. `t0_unix_ns` None: nothing was ever granted. `damaged`: keys of the run's
+    own objects that cannot be read."""
 
     plan: Plan
     shards: tuple[ShardFacts, ...]
@@ -43,3 +45,4 @@ class RunFacts:
     reason: str | None = None
     stopped_ns: int | None = None
     observed: Observed | None = None
+    damaged: tuple[str, ...] = ()

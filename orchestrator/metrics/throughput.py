@@ -28,7 +28,7 @@ class Throughput:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Done inside a window. Tokens are None where no request says how many it had."""
+    """Done inside a window. Tokens are None where answers came and none says how many it had; no answer: 0."""
 
     seconds: float
     requests: int
@@ -52,7 +52,7 @@ class Work:
         return Throughput(self.requests / self.seconds, into, out, None if into is None or out is None else into + out)
 
 
-NOTHING = Work(0.0, 0, None, None)
+NOTHING = Work(0.0, 0, 0.0, 0.0)
 
 
 def work_of(requests: Requests, window: Window) -> Work:
@@ -74,7 +74,7 @@ def _input(requests: Requests, ok: Bool, answered: Int64, window: Window) -> flo
     counts = requests.prompt_counts
     known = ok & (counts >= 0)
     if not known.any():
-        return None
+        return None if ok.any() else 0.0
     read = window.holds(np.where(requests.first_token_ns != NEVER, requests.first_token_ns, answered))
     return float(counts[known & read].sum(dtype=np.int64))
 
@@ -83,7 +83,7 @@ def _output(requests: Requests, ok: Bool, inside: Bool, window: Window) -> float
     counts = requests.output_tokens
     known = ok & (counts >= 0)
     if not known.any():
-        return None
+        return None if ok.any() else 0.0
     streamed = known & (requests.tokens.count > 0)
     whole = np.where(streamed, window.holds(requests.first_token_ns) & window.holds(requests.last_token_ns), inside)
     total = float(counts[known & whole].sum(dtype=np.int64))
@@ -101,6 +101,7 @@ def _inside(requests: Requests, window: Window, straddling: Bool) -> float:
 
 
 def _sum(one: float | None, other: float | None) -> float | None:
+    """A stage without any says nothing about one that did not tell."""
     if one is None or other is None:
-        return one if other is None else other
+        return one or other or None
     return one + other

@@ -11,6 +11,8 @@ from orchestrator.plan.phases import Schedule, prepared
 from orchestrator.plan.shapes import shape_of
 
 MOST_SHARDS = 100_000
+MOST_PROCESSES = 2_000  # of one run on one machine, where each is one shard
+PROCESSES_PER_CORE = 64  # at once; many more only measure how this machine shares itself out
 LEAST_BURSTINESS = 0.01  # gaps ten times as variable as a Poisson process's; below, nearly all of them vanish
 MOST_REQUESTS = 100_000_000  # of which a plan takes about 13 GB
 
@@ -70,6 +72,19 @@ def check_size(load: Load, lanes: int, slice_s: float | None) -> Iterator[Proble
     if shards > MOST_SHARDS:
         message = f"{shards:,} shards are more than an orchestrator can watch ({MOST_SHARDS:,})"
         yield Problem("too_many_shards", message, "fanout.slice", "longer slices, or fewer fanout.lanes")
+
+
+def check_processes(lanes: int, shards: int, sliced: bool, cpus: int) -> Iterator[Problem]:
+    """Where every lane is a process of this machine. `sliced`: the next slice's come up while this one's send."""
+    at_once, most = lanes * (2 if sliced else 1), PROCESSES_PER_CORE * cpus
+    if at_once > most:
+        message = f"{at_once:,} worker processes at once are more than this machine can run ({most:,} on {cpus} cores)"
+        least = max(1, most // (2 if sliced else 1))
+        yield Problem("too_many_processes", message, "fanout.lanes", f"at most {least}, or leave fanout.lanes out")
+    elif shards > MOST_PROCESSES:
+        message = f"{shards:,} worker processes one after another are more than one machine should start"
+        hint = f"longer slices, or fewer fanout.lanes: together at most {MOST_PROCESSES:,} shards"
+        yield Problem("too_many_processes", message, "fanout.slice", hint)
 
 
 def _rows(load: Load, stage: Stage, slice_s: float | None) -> int:

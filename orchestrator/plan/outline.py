@@ -67,6 +67,7 @@ def outline(config: Config, inputs: PlanInputs) -> Outline:
         *budget.check(config, timed, terms.lanes, fanout.demand(config).requests_per_s),
         *budget.check_cost(config, usd),
         *budget.check_rows(timed),
+        *_check_processes(inputs, terms, phases, shards),
         *_check_detached(inputs.detach, slices),
         *_check_lead(terms, max(len(phase.slices) for phase in phases)),
     )
@@ -103,6 +104,14 @@ def _check_lead(terms: Coordination, most_slices: int) -> Iterator[Problem]:
         message = f"{terms.slice_s:g}s is less than the lead of {terms.lead_s:g}s"
         hint = f"the second slice's workers have {time_s:g}s to come up; if they need more, its shards are missing"
         yield Problem("slice_short", message, "fanout.slice", hint, "warning")
+
+
+def _check_processes(
+    inputs: PlanInputs, terms: Coordination, phases: tuple[PhasePlan, ...], shards: int
+) -> Iterator[Problem]:
+    if inputs.provider == "local":
+        sliced = max(len(phase.slices) for phase in phases) > 1
+        yield from budget.check_processes(terms.lanes, shards, sliced, inputs.cpus)
 
 
 def _check_detached(detached: bool, slices: int) -> Iterator[Problem]:

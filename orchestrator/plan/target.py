@@ -1,55 +1,71 @@
 """Where requests go and what each carries, as a worker needs it: config and endpoint facts to a Target. No secrets.
 
-Headers that are references, or hold a secret by their name, become references; the rest travels as it stands.
+Headers that are references or may hold a secret become references, and so do members of the body that hold a value
+under a sensitive name; the rest travels as it stands.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic import SecretStr
 
+from function.contract.codec import encode
 from function.contract.plan import ReportSettings
 from function.contract.spec import SecretRef, Target, Timeouts
 from orchestrator.config.root import Config
-from orchestrator.config.secret import Secret, is_sensitive
+from orchestrator.config.secret import Secret, hides, secret_members
 
 _VARIABLE = "BENCHCTL_SECRET_"
 
 
 @dataclass(frozen=True, slots=True)
 class SecretHeaders:
-    """`environment`: variables that a local worker needs for literals, which no stored object may hold."""
+    """`environment`: variables that a local worker needs for literals, which no stored object may hold.
+
+    `body`: members of api.extra_body; their variables hold JSON.
+    """
 
     refs: Mapping[str, SecretRef]
     environment: Mapping[str, SecretStr]
+    body: Mapping[str, SecretRef] = field(default_factory=dict)
 
 
 def secret_headers(config: Config) -> SecretHeaders:
-    """Of server.api_key (`Authorization: Bearer`, unless api.headers has an Authorization) and api.headers."""
+    """Of server.api_key (`Authorization: Bearer`, unless api.headers has one), api.headers and the body."""
     refs: dict[str, SecretRef] = {}
     environment: dict[str, SecretStr] = {}
+
+    def kept(value: SecretStr) -> str:
+        variable = f"{_VARIABLE}{len(environment)}"
+        environment[variable] = value
+        return variable
 
     def add(header: str, secret: Secret, prefix: str = "") -> None:
         if secret.source != "literal":
             refs[header] = SecretRef(secret.source, secret.name, prefix)
         elif secret.literal is not None:
-            variable = f"{_VARIABLE}{len(environment)}"
-            environment[variable] = secret.literal
-            refs[header] = SecretRef("env", variable, prefix)
+            refs[header] = SecretRef("env", kept(secret.literal), prefix)
 
     for name, value in config.api.headers.items():
-        if value.source != "literal" or is_sensitive(name):
+        if hides(name, value):
             add(name, value)
     if config.server.api_key is not None and "authorization" not in map(str.lower, refs):
         add("Authorization", config.server.api_key, "Bearer ")
-    return SecretHeaders(refs, environment)
+    members = secret_members(config.api.extra_body)
+    body = {
+        name: SecretRef("env", kept(SecretStr(encode(value).decode())))
+        for name, value in config.api.extra_body.items()
+        if name in members
+    }
+    return SecretHeaders(refs, environment, body)
 
 
 def target(config: Config, root: str, secret_refs: Mapping[str, SecretRef], allowed: tuple[str, ...]) -> Target:
     """`secret_refs` replaces the headers it names; whatever else is a reference or sensitive stays a reference too."""
-    refs = {**secret_headers(config).refs, **secret_refs}
+    secret = secret_headers(config)
+    refs = {**secret.refs, **secret_refs}
     hidden = {name.lower() for name in refs}
     headers = {
         name: value.literal.get_secret_value()
@@ -63,7 +79,8 @@ def target(config: Config, root: str, secret_refs: Mapping[str, SecretRef], allo
         streaming=api.streaming,
         headers=headers,
         secret_headers=refs,
-        extra_body=api.extra_body,
+        extra_body={name: value for name, value in api.extra_body.items() if name not in secret.body},
+        secret_body=dict(secret.body),
         ignore_eos=server.ignore_eos,
         ca_file=server.ca_file,
         cert_path=server.cert_path,

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.padding import Padding
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from orchestrator.merge.summary import Block, Summary
@@ -20,6 +21,7 @@ from orchestrator.metrics.dist import Dist
 from orchestrator.metrics.finding import Finding
 from orchestrator.metrics.latency import CONTENT, E2E, E2E_FROM_SCHEDULED, ITL, NTPOT, TPOT, TTFT, TTFT_FROM_SCHEDULED
 from orchestrator.metrics.ledger import Ledger
+from orchestrator.report.fitting import Fitting
 
 STYLES = {"VALID": "bold green", "DEGRADED": "bold yellow", "INVALID": "bold red"}
 WORDS = {
@@ -45,9 +47,9 @@ def _parts(summary: Summary, paths: Sequence[Path]) -> Iterator[RenderableType]:
     yield from _findings(summary.findings)
     yield _GAP
     yield Text(_headline(summary))
-    yield _ledger(summary)
+    yield Fitting(_ledger(summary), _ledger_lines(summary))
     yield _GAP
-    yield _latency(summary.run)
+    yield Fitting(_latency(summary.run), _latency_apart(summary.run), _latency_lines(summary.run))
     yield from _legend(summary.run)
     yield _GAP
     yield from (Text(line) for line in _load(summary.run))
@@ -105,8 +107,49 @@ def _ledger(summary: Summary) -> Table:
     return table
 
 
+def _ledger_lines(summary: Summary) -> Text:
+    """The same for any width: words, that fold."""
+    rows = [(f"stage {stage.index}, {stage.label}", stage.block.ledger) for stage in summary.stages[:MOST_STAGES]]
+    if len(summary.stages) != 1:
+        rows.append(("all", summary.ledger))
+    words = [part.replace("_", " ") for part in PARTS]
+    lines = (f"{name}: " + ", ".join(map(" ".join, zip(words, _counts(ledger)))) for name, ledger in rows)
+    return Text("\n".join(lines))
+
+
 def _counts(ledger: Ledger) -> list[str]:
     return [f"{getattr(ledger, part):,}" for part in PARTS]
+
+
+@dataclass(frozen=True, slots=True)
+class _Metric:
+    """One row of latencies: for each of SHOWN the value from sent and from scheduled, and below each its interval."""
+
+    name: str
+    sent: tuple[str, ...]
+    scheduled: tuple[str, ...] = ("",) * len(SHOWN)
+    sent_half: tuple[str, ...] = ("",) * len(SHOWN)
+    scheduled_half: tuple[str, ...] = ("",) * len(SHOWN)
+
+    @property
+    def has_scheduled(self) -> bool:
+        return any(self.scheduled)
+
+
+def _metrics(block: Block) -> Iterator[_Metric]:
+    grade = block.interval_grade
+    for name, sent, scheduled in PAIRS:
+        if block.latency[sent].count:
+            values = [_values(block.latency[key]) for key in (sent, scheduled)]
+            halves = [_halves(block.latency[key], grade) for key in (sent, scheduled)]
+            yield _Metric(name, values[0], values[1], halves[0], halves[1])
+    for name, key in SINGLES:
+        if block.latency[key].count and not _same(block, key):
+            yield _Metric(name, _values(block.latency[key]), sent_half=_halves(block.latency[key], grade))
+    if block.ledger.ok != block.ledger.planned:
+        name, sent, scheduled = PAIRS[0] if block.latency[TTFT].count else PAIRS[1]
+        whole = [tuple(map(_or_infinite, block.adjusted[key].values)) for key in (sent, scheduled)]
+        yield _Metric(f"{name}, all planned", whole[0], whole[1])
 
 
 def _latency(block: Block) -> Table:
@@ -115,26 +158,53 @@ def _latency(block: Block) -> Table:
     for p in SHOWN:
         table.add_column(f"p{p:g} sent", justify="right")
         table.add_column("scheduled", justify="right", style="dim")
-    for name, sent, scheduled in PAIRS:
-        if block.latency[sent].count:
-            _add(table, name, block, (sent, scheduled))
-    for name, key in SINGLES:
-        if block.latency[key].count and not _same(block, key):
-            _add(table, name, block, (key, None))
-    if block.ledger.ok != block.ledger.planned:
-        name, sent, scheduled = PAIRS[0] if block.latency[TTFT].count else PAIRS[1]
-        pairs = zip(block.adjusted[sent].values, block.adjusted[scheduled].values)
-        table.add_row(f"{name}, all planned", *(_or_infinite(value) for pair in pairs for value in pair))
+    for metric in _metrics(block):
+        table.add_row(metric.name, *_woven(metric.sent, metric.scheduled))
+        halves = _woven(metric.sent_half, metric.scheduled_half)
+        if any(halves):
+            table.add_row("  ±", *halves, style="dim")
     return table
 
 
-def _add(table: Table, name: str, block: Block, keys: tuple[str, str | None]) -> None:
-    dists = [None if key is None else block.latency[key] for p in SHOWN for key in keys]
-    at = [p for p in SHOWN for _ in keys]
-    table.add_row(name, *("" if dist is None else _ms(dist.at(p)) for dist, p in zip(dists, at)))
-    halves = ["" if dist is None else _half(dist, p, block.interval_grade) for dist, p in zip(dists, at)]
-    if any(halves):
-        table.add_row("  ±", *halves, style="dim")
+def _latency_apart(block: Block) -> Table:
+    """The same for 80 columns: a row from sent, and below it one from scheduled."""
+    table = Table("latency, ms", "from", *(Column(f"p{p:g}", justify="right") for p in SHOWN), box=None, pad_edge=False)
+    for metric in _metrics(block):
+        table.add_row(metric.name, "sent", *metric.sent)
+        if any(metric.sent_half):
+            table.add_row("", "  ±", *metric.sent_half, style="dim")
+        if metric.has_scheduled:
+            table.add_row("", "scheduled", *metric.scheduled)
+        if any(metric.scheduled_half):
+            table.add_row("", "  ±", *metric.scheduled_half, style="dim")
+    return table
+
+
+def _latency_lines(block: Block) -> Text:
+    """The same for any width: words, that fold."""
+    lines = ["latency, ms"]
+    for metric in _metrics(block):
+        lines.append(f"{metric.name} from sent: {_listed(metric.sent, metric.sent_half)}")
+        if metric.has_scheduled:
+            lines.append(f"{metric.name} from scheduled: {_listed(metric.scheduled, metric.scheduled_half)}")
+    return Text("\n".join(lines))
+
+
+def _listed(values: Sequence[str], halves: Sequence[str]) -> str:
+    said = (f"p{p:g} {value}" + (f" (± {half})" if half else "") for p, value, half in zip(SHOWN, values, halves))
+    return ", ".join(said)
+
+
+def _woven(sent: Sequence[str], scheduled: Sequence[str]) -> list[str]:
+    return [one for pair in zip(sent, scheduled) for one in pair]
+
+
+def _values(dist: Dist) -> tuple[str, ...]:
+    return tuple(_ms(dist.at(p)) for p in SHOWN)
+
+
+def _halves(dist: Dist, grade: str | None) -> tuple[str, ...]:
+    return tuple(_half(dist, p, grade) for p in SHOWN)
 
 
 def _legend(block: Block) -> Iterator[RenderableType]:
@@ -185,7 +255,8 @@ def _load(block: Block) -> Iterator[str]:
 def _errors(block: Block) -> Iterator[RenderableType]:
     if not block.errors:
         return
-    table = Table("errors", "http", "count", "for example", box=None, pad_edge=False)
+    whole = [Column(head, no_wrap=True) for head in ("errors", "http", "count")]  # only the last one folds
+    table = Table(*whole, Column("for example", overflow="fold"), box=None, pad_edge=False)
     for error in block.errors[:MOST_ERRORS]:
         status = "" if error.http_status is None else str(error.http_status)
         table.add_row(error.error_kind, status, f"{error.count:,}", escape(_short(error.sample or "")))

@@ -487,7 +487,7 @@ class Truth:
             stages=tuple(StageWindow(index, 0, None) for index in phase.stages),
             slice_start_ns=cut.start_ns,
             slice_end_ns=cut.end_ns,
-            next_index=mine[0] + self.lanes * len(self._prepared(shard)) if mine else 0,
+            next_index=mine[0] if mine else 0,
             index_stride=self.lanes,
         )
 

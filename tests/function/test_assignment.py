@@ -32,6 +32,7 @@ def test_spec_texts_and_workload(little: LittleRun) -> None:
     assert assignment.texts == (TEXT,)
     assert assignment.workload == WORKLOAD
     assert assignment.secrets == {}
+    assert assignment.target == spec.target
 
 
 def test_many_texts_keep_their_order(little: LittleRun) -> None:

@@ -162,3 +162,37 @@ def test_the_module_is_the_command(tmp_path: Path) -> None:
     )
     assert done.returncode == 0
     assert json.loads(done.stdout)["result"]["runs"] == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("words", ["--help", "plan --help", "--version", "schema --json"])
+def test_help_that_could_not_be_written_is_one_line_too(words: str) -> None:
+    for redirect, code in ((">/dev/full", 1), (">&-", 1), ("| true", 0)):
+        line = f'"{sys.executable}" -m orchestrator {words} {redirect}'
+        done = subprocess.run(["/bin/sh", "-c", line], capture_output=True, text=True, cwd=ROOT)
+        assert done.returncode == code
+        assert len(done.stderr.splitlines()) == code, done.stderr
+
+
+@pytest.mark.parametrize("module", ["click", "orchestrator.verbs", "orchestrator.commands.validate", "pydantic"])
+def test_ctrl_c_while_something_is_imported_is_130_without_a_traceback(module: str) -> None:
+    script = (
+        "import os, signal, sys\n"
+        "from orchestrator import cli\n"
+        "class Interrupting:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == {module!r}: os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupting())\n"
+        "sys.exit(cli.main())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, "validate", "nothing.yaml"], capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.returncode == 130
+    assert "Traceback" not in done.stderr
+
+
+def test_nothing_but_the_standard_library_is_imported_before_ctrl_c_is_taken_care_of() -> None:
+    script = "import sys, orchestrator.cli; print({'click', 'msgspec', 'function', 'dataclasses'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.strip() == "set()"

@@ -46,14 +46,15 @@ def _missing(facts: RunFacts, planned: dict[str, int]) -> Iterator[Finding]:
 
 def _damaged(facts: RunFacts) -> Iterator[Finding]:
     hurt = [shard for shard in facts.shards if shard.damaged]
-    keys = [key for shard in hurt for key in shard.damaged]
+    keys = [*facts.damaged, *(key for shard in hurt for key in shard.damaged)]
+    noun = "object is" if len(keys) == 1 else "objects are"
     if keys:
         yield Finding(
             "part_damaged",
             "invalid",
-            f"{len(keys)} stored parts are not what was written or contradict the plan: {keys[0]}"
-            + (f" and {len(keys) - 1} more" if len(keys) > 1 else ""),
-            "Their rows count as lost. Somebody changed the run's folder, or its storage is failing.",
+            f"{len(keys)} stored {noun} not what was written, or cannot be read: {', '.join(keys[:3])}"
+            + (f" and {len(keys) - 3} more" if len(keys) > 3 else ""),
+            "What only they told counts as lost. Somebody changed the run's folder, or its storage is failing.",
             {"value": len(keys), "threshold": 0, "parts": keys[:NAMED]},
             _scope(hurt),
         )

@@ -63,11 +63,11 @@ class Outcome:
         return self.verdict == self.expected.verdict
 
     def line(self) -> str:
-        state = "ok" if self.right_finding and self.right_verdict else "WRONG"
+        state = "near" if not self.came_off else "ok" if self.right_finding and self.right_verdict else "WRONG"
         note = f" ({self.case.note})" if self.case.note else ""
         shape = f"{self.case.rate}/s, {self.case.lanes} lanes, TTFT {self.case.mock['ttft_s'] * 1e3:.0f} ms"
         text = f"{state:5} {self.case.name}{note}, {shape}: {self.verdict} by {', '.join(sorted(self.found)) or '-'}"
-        if state == "WRONG":
+        if state != "ok":
             text += (
                 f"; right: {self.expected.verdict}, {'; '.join(self.expected.wrong(self.found)) or 'findings right'}"
             )

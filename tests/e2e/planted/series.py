@@ -29,6 +29,7 @@ class Score:
     outcomes: list[Outcome] = field(default_factory=list)
     redrawn: int = 0
     repeated: int = 0
+    repeated_valid: int = 0  # of the healthy runs repeated
 
     @property
     def right_findings(self) -> int:
@@ -87,6 +88,7 @@ def healthy(draw: Draw, seeds: Iterable[int], at_once: int, say: Say) -> Score:
         for seed, outcome in zip(wave, _together([draw(seed) for seed in wave])):
             if outcome.interfered and score.repeated < most:
                 score.repeated += 1
+                score.repeated_valid += outcome.verdict == "VALID"
                 again.append(seed)
                 say(f"repeated: {outcome.line()}")
             else:

@@ -86,7 +86,7 @@ def test_exit_codes_follow_the_verdict_and_the_user(
     monkeypatch.setattr("orchestrator.commands.verdict.render", lambda summary, paths: "words")
     summary = SimpleNamespace(verdict=verdict, ledger=SimpleNamespace(as_dict=lambda: {"planned": 1}))
     merged = SimpleNamespace(summary=summary, plan=SimpleNamespace(run_id="r"))
-    reported = SimpleNamespace(merged=merged, directory=Path("/x/report"), paths=())
+    reported = SimpleNamespace(merged=merged, directory=Path("/x/report"), paths=(), copy=None, problems=())
     found = left_by(monkeypatch, reported=reported, aborted_by_user=by_user)
     assert found.exit_code == code
     assert found.result == {"run_id": "r", "report": "/x/report", "verdict": verdict, "ledger": {"planned": 1}}

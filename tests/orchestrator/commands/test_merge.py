@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -47,6 +48,34 @@ def test_no_such_run(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as raised:
         merge.run("nothing", str(tmp_path))
     assert raised.value.code == "run_not_found"
+
+
+def test_the_report_also_lies_below_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    working = tmp_path / "working"
+    working.mkdir()
+    monkeypatch.chdir(working)
+    folder = stored(tmp_path / "far")
+    copy = working / "runs" / "emulated" / "report"
+    outcome = merge.run("emulated", (tmp_path / "far").as_uri())
+    assert outcome.result["report"] == str(folder / "report")
+    names = sorted(path.name for path in (folder / "report").iterdir())
+    assert sorted(path.name for path in copy.iterdir()) == names
+    for name in names:
+        assert (copy / name).read_bytes() == (folder / "report" / name).read_bytes()
+    folder.rename(tmp_path / "archive")
+    shutil.rmtree(working / "runs")
+    assert merge.run(str(tmp_path / "archive"), ".", ["json"], "report").exit_code == OK
+    assert [path.name for path in copy.iterdir()] == ["summary.json"]
+
+
+def test_where_the_root_is_the_working_folder_nothing_is_doubled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    before = {path for path in tmp_path.rglob("*") if "report" not in path.parts}
+    merge.run("emulated", ".")
+    assert {path for path in tmp_path.rglob("*") if "report" not in path.parts} - before <= {tmp_path / "runs"}
 
 
 def test_a_moved_folder_is_reported_where_it_lies(tmp_path: Path) -> None:

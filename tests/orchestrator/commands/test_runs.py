@@ -43,6 +43,26 @@ def test_a_run_that_cannot_be_read_is_a_warning(tmp_path: Path) -> None:
     assert found.exit_code == 0
 
 
+def test_odd_names_are_listed_as_they_are(tmp_path: Path) -> None:
+    names = ["[red]", "a b", "good", "x" * 60, "ä"]
+    for name in names:
+        make_run(tmp_path, name)
+    found = runs.run(str(tmp_path))
+    assert sorted(row["run_id"] for row in found.result["runs"]) == names
+    for width in (200, 40):
+        out = io.StringIO()
+        Console(file=out, width=width).print(found.human)
+        assert all(name in out.getvalue().replace("\n", "") for name in names)
+
+
+def test_narrow_terminals_cut_nothing(tmp_path: Path) -> None:
+    make_run(tmp_path, "20261125-103000-ab12")
+    for width in (30, 60, 80, 100):
+        out = io.StringIO()
+        Console(file=out, width=width).print(runs.run(str(tmp_path)).human)
+        assert "…" not in out.getvalue() and "20261125-103000-ab12" in out.getvalue()
+
+
 def test_a_report_that_is_no_json_is_no_verdict(tmp_path: Path) -> None:
     store = make_run(tmp_path)
     for body in (b"", b"[]", b'{"verdict": 3}'):

@@ -10,7 +10,7 @@ WARNING = Problem("no_effect", "does nothing", "e", severity="warning")
 def test_one_error_speaks_for_itself() -> None:
     error = ConfigInvalid("x.yaml", [WARNING, ONE])
     assert isinstance(error, UsageError) and error.exit_code == 2
-    assert (error.code, error.path, error.hint, error.message) == ("unknown_key", "a.b", "write c", "a.b: is odd")
+    assert (error.code, error.path, error.hint, error.message) == ("unknown_key", "a.b", "write c", "is odd")
     assert error.problems == (WARNING, ONE)
 
 

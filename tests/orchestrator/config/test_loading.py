@@ -5,13 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from function.contract.codec import encode
 from orchestrator.config.invalid import ConfigInvalid
 from orchestrator.config.loading import Loaded, load_config
+from orchestrator.config.provider import check_provider
 from orchestrator.config.yaml_text import dump
 from orchestrator.outcome import Problem
+from orchestrator.plan.target import secret_headers, target
 
 GOOD = """
 server: {type: mock}
@@ -166,7 +169,7 @@ def test_what_follows_from_a_bad_key_is_not_said(text: str, path: str) -> None:
 def test_a_place_is_blamed_once() -> None:
     assert places(refused(GOOD + 'api: {streaming: "${NOPE}"}')) == [("api.streaming", "env_unset")]
     assert places(refused(GOOD + "api: {on: 1}\n1: 2")) == [("api.on", "key_not_text"), ("1", "key_not_text")]
-    assert places(refused("server: {type: mock}\nload: {stages: [{rate: x}]}")) == [
+    assert places(refused("server: {type: mock}\nload: {stages: [{rate: x, duration: 1}]}")) == [
         ("load.stages.0.rate", "wrong_type")
     ]
 
@@ -298,3 +301,121 @@ def test_nonsense_is_refused_in_words_never_with_a_traceback(tree: dict[str, Any
         assert error.problems and all(
             isinstance(problem.message, str) and problem.message for problem in error.problems
         )
+
+
+def test_a_stray_key_hides_nothing_of_a_section_that_is_there() -> None:
+    text = "server: {type: mock}\nlod: 1\nload: {type: constant, stages: [{concurrency_level: 3}]}"
+    assert places(refused(text)) == [
+        ("lod", "unknown_key"),
+        ("load.stages.0.concurrency_level", "impossible"),
+        ("load.stages.0.rate", "missing_key"),
+        ("load.stages.0.duration", "missing_key"),
+    ]
+
+
+def test_a_bad_key_hides_nothing_beside_it() -> None:
+    assert sorted(places(refused(GOOD + "fanout: {lanes: 0, lease: 2s, slice: 0}"))) == [
+        ("fanout.lanes", "wrong_value"),
+        ("fanout.lease", "impossible"),
+        ("fanout.slice", "wrong_value"),
+    ]
+
+
+def test_one_place_may_have_two_faults() -> None:
+    split = "[{name: a, split: 0.5}, {name: a, split: 0.4}]"
+    text = f"server: {{type: mock}}\nload: {{stages: [{{rate: 1, duration: 1}}], lora_traffic_split: {split}}}"
+    assert places(refused(text)) == [("load.lora_traffic_split", "impossible")] * 2
+
+
+FAULTS: dict[str, list[tuple[dict[str, Any], set[str]]]] = {
+    "api": [
+        ({"streaming": "maybe"}, {"api.streaming"}),
+        ({"headers": {"a b": "c"}}, {"api.headers"}),
+        ({"stream": True}, {"api.stream"}),
+        ({"extra_body": {"model": "m"}, "type": "chats"}, {"api.extra_body", "api.type"}),
+    ],
+    "data": [
+        ({"type": "file"}, {"data.path"}),
+        ({"type": "synthetic"}, {"data.input_distribution", "data.output_distribution"}),
+        ({"use_chat_template": True}, {"data.use_chat_template"}),
+    ],
+    "load": [
+        (
+            {"stages": [{"concurrency_level": 3}]},
+            {f"load.stages.0.{k}" for k in ("concurrency_level", "rate", "duration")},
+        ),
+        ({"stages": [{"rate": -1}]}, {"load.stages.0.rate", "load.stages.0.duration"}),
+        ({"type": "concurrent", "stages": [{"num_requests": 3}]}, {"load.stages.0.concurrency_level"}),
+        (
+            {"stages": [{"rate": 1, "duration": 1}], "burstiness": 2, "circuit_breakers": ["b"], "interval": "x"},
+            {"load.burstiness", "load.circuit_breakers.0", "load.interval"},
+        ),
+        ({"stages": []}, {"load.stages"}),
+    ],
+    "server": [
+        ({}, {"server.base_url"}),
+        ({"ignore_eos": 3}, {"server.ignore_eos", "server.base_url"}),
+        ({"base_url": "http://h", "mock": {}}, {"server.mock"}),
+    ],
+    "fanout": [
+        ({"lanes": 0, "lease": "2s", "slice": 0}, {"fanout.lanes", "fanout.lease", "fanout.slice"}),
+        ({"regions": ["a", "a"], "lease": 1}, {"fanout.regions.1", "fanout.lease"}),
+    ],
+    "report": [({"request_lifecycle": {"percentiles": [101]}}, {"report.request_lifecycle.percentiles.0"})],
+}
+SOUND = {"server": {"type": "mock"}, "load": {"stages": [{"rate": 1, "duration": 1}]}}
+
+
+def faults(tree: dict[str, Any]) -> set[str]:
+    return {problem.path for problem in refused(dump({**SOUND, **tree})) if problem.severity == "error"}
+
+
+@pytest.mark.parametrize("section", FAULTS)
+def test_the_faults_are_told_alone(section: str) -> None:
+    for fault, expected in FAULTS[section]:
+        assert expected == faults({section: fault})
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.fixed_dictionaries({}, optional={name: st.sampled_from(some) for name, some in FAULTS.items()}))
+def test_faults_of_different_sections_do_not_hide_each_other(
+    chosen: dict[str, tuple[dict[str, Any], set[str]]],
+) -> None:
+    if chosen:
+        told = faults({name: fault for name, (fault, _) in chosen.items()})
+        assert told == set().union(*(expected for _, expected in chosen.values()))
+
+
+CREDENTIALS = """
+api:
+  headers: {X-Team: "Bearer SEK-1", X-Other: "basic SEK-2", X-From: "${HARMLESS}", X-Plain: blue}
+  extra_body: {user_key: SEK-4, metadata: {token: SEK-5}, stop_token_ids: [1], top_p: 0.5, flag_token: true,
+    tool: {properties: {token: {type: string}}}}
+"""
+
+
+def test_what_is_a_secret_by_its_form_or_origin_is_one_by_any_name() -> None:
+    loaded = load(GOOD + CREDENTIALS, env={"HARMLESS": "SEK-3"})
+    assert places(loaded.problems) == [
+        ("api.headers.X-Team", "secret_literal"),
+        ("api.headers.X-Other", "secret_literal"),
+        ("api.extra_body.user_key", "secret_literal"),
+        ("api.extra_body.metadata", "secret_literal"),
+    ]
+    assert "SEK" not in loaded.redacted_yaml and "SEK" not in repr(loaded)
+    assert "blue" in loaded.redacted_yaml and "string" in loaded.redacted_yaml
+    spec = encode(target(loaded.config, "http://h", {}, ()))
+    assert b"SEK" not in spec and b"blue" in spec and b"top_p" in spec
+    kept = {value.get_secret_value() for value in secret_headers(loaded.config).environment.values()}
+    assert kept == {"Bearer SEK-1", "basic SEK-2", "SEK-3", '"SEK-4"', '{"token":"SEK-5"}'}
+
+
+def test_no_cloud_is_given_such_a_secret() -> None:
+    loaded = load(GOOD + CREDENTIALS, env={"HARMLESS": "SEK-3"})
+    refused_places = {one.path for one in check_provider(loaded.config, "aws") if one.code == "secret_literal"}
+    headers = {f"api.headers.{name}" for name in ("X-Team", "X-Other", "X-From")}
+    assert refused_places == headers | {"api.extra_body.user_key", "api.extra_body.metadata"}
+
+
+def test_a_member_of_the_body_from_the_environment_is_no_literal() -> None:
+    assert load(GOOD + 'api: {extra_body: {user_key: "${K}"}}', env={"K": "SEK"}).problems == ()

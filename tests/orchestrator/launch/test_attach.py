@@ -40,6 +40,7 @@ class Scene:
             return "reported"
 
         monkeypatch.setattr(module, "merge_and_report", merge)
+        monkeypatch.setattr(module, "report_driven", lambda store, run_id, driven: merge(store, "", tuple(driven.ends)))
         monkeypatch.setattr(module, "open_provider", lambda *given: self.provider)
         monkeypatch.setattr(module, "_variables", lambda store, plan: {})  # it has a test of its own
 

@@ -15,7 +15,9 @@ from function.contract.control import Control, Go
 from function.contract.errors import StoreError
 from function.contract.observed import Observed
 from function.contract.plan import Plan
+from function.contract.receipt import StopReason
 from function.store.memory import MemoryStore
+from function.store.port import Stored
 from orchestrator.launch.abort import put_abort
 from orchestrator.launch.clock import boot_ns, store_clock
 from orchestrator.launch.conduct import Crew, conduct
@@ -23,6 +25,7 @@ from orchestrator.launch.drive import Driven, Run
 from orchestrator.launch.fleet import Fleet, Patience
 from orchestrator.launch.interrupts import Interrupted, Interrupts
 from orchestrator.launch.lease import Lease
+from orchestrator.providers.port import Ended
 from tests.orchestrator.launch.crew import FakeProvider, FakeView
 from tests.orchestrator.launch.world import S, make_plan
 
@@ -117,6 +120,67 @@ def test_anybodys_abort_ends_it_and_is_told() -> None:
     assert stage.control().state == "abort"
     assert any("aborted (user)" in line for line in stage.view.lines)
     assert len(list(stage.store.list(keys.RECEIPTS))) == 2
+
+
+@dataclass
+class FullProvider(FakeProvider):
+    """Its workers end with these words instead of a receipt."""
+
+    words: str = "error[records_not_stored]: 9 bytes wait: no space"
+
+    def ended(self) -> list[Ended]:
+        over = super().ended()
+        return [Ended(one.shard, one.attempt, 1, self.words) for one in over]
+
+    def _commit(self, shard: str, attempt: int, reason: StopReason) -> None:
+        pass
+
+
+def test_workers_that_could_not_store_their_records_are_a_failed_run() -> None:
+    stage = Stage(quick_plan(2), make=FullProvider)
+    driven = stage.conduct()
+    assert driven.unstored == "9 bytes wait: no space"
+    assert not Stage(quick_plan(1)).conduct().unstored
+
+
+class LateProvider(FakeProvider):
+    """Its workers write a receipt, and end only when they are stopped: with an error."""
+
+    def ended(self) -> list[Ended]:
+        return [one for one in super().ended() if not self.stopped and one.exit_code]
+
+    def stop_all(self, grace_s: float) -> list[Ended]:
+        super().stop_all(grace_s)
+        return [Ended(shard, attempt, 1, "error[store]: no space") for shard, attempt in self.invoked]
+
+
+def test_an_error_that_comes_after_the_receipt_counts_too() -> None:
+    driven = Stage(quick_plan(1), make=LateProvider).conduct()
+    assert driven.unstored == "no space"
+
+
+def test_a_control_that_cannot_be_renewed_is_said_at_once_and_fails_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(store: MemoryStore, key: str, body: bytes, version: str) -> Stored:
+        raise StoreError("no space left")
+
+    stage = Stage(quick_plan(1, slice_s=30.0, lease_s=2.0))
+    put = MemoryStore.put
+
+    def refuse_control(store: MemoryStore, key: str, body: bytes) -> Stored:
+        if key == keys.CONTROL:
+            raise StoreError("no space left")
+        return put(store, key, body)
+
+    def fill() -> None:
+        monkeypatch.setattr(MemoryStore, "replace", refuse)
+        monkeypatch.setattr(MemoryStore, "put", refuse_control)
+
+    after(0.5, fill)
+    begun = time.monotonic()
+    driven = stage.conduct()
+    assert time.monotonic() - begun < 15
+    assert driven.unstored == "no space left"
+    assert "control cannot be renewed: no space left" in stage.view.lines
 
 
 def test_an_interrupt_aborts_and_waits_for_the_workers() -> None:

@@ -36,14 +36,38 @@ def test_in_a_run_the_first_asks_and_ends_the_wait_and_the_second_raises() -> No
             time.sleep(1)
 
 
+def test_a_second_ctrl_c_within_a_second_is_the_same_one() -> None:
+    now = [100.0]
+    with Interrupts(lambda: now[0]) as interrupts, interrupts.graceful():
+        for now[0] in (100.0, 100.2, 100.99):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.01)
+        assert interrupts.asked
+        now[0] = 101.01
+        with pytest.raises(Interrupted):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(1)
+
+
+def test_a_double_tap_does_not_cut_the_report_short_either() -> None:
+    now = [100.0]
+    with Interrupts(lambda: now[0]) as interrupts:
+        with interrupts.graceful():
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.01)
+        now[0] = 100.9
+        os.kill(os.getpid(), signal.SIGINT)  # the run has ended meanwhile, and is being reported
+        time.sleep(0.01)
+
+
 def test_while_held_off_none_raises_and_afterwards_again() -> None:
     with Interrupts() as interrupts, interrupts.graceful():
         with interrupts.held_off():
             for _ in range(3):
-                os.kill(os.getpid(), signal.SIGINT)
+                os.kill(os.getpid(), signal.SIGTERM)
                 time.sleep(0.01)
         with pytest.raises(Interrupted):
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGTERM)
             time.sleep(1)
 
 

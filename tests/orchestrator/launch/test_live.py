@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 from dataclasses import replace
 
@@ -62,3 +63,18 @@ def test_the_live_view_draws_and_keeps_its_last_picture() -> None:
     shown.close()
     assert out.getvalue().startswith("run r")
     assert "17/300" in out.getvalue()
+
+
+def test_a_terminal_that_was_closed_does_not_end_the_run() -> None:
+    class Gone(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+        def write(self, text: str) -> int:
+            raise OSError(errno.EIO, "Input/output error")
+
+    shown = LiveView(Gone())
+    shown.say("run r")
+    shown.update(SEEN)
+    shown.update(SEEN)
+    shown.close()

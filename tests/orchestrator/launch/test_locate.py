@@ -11,7 +11,7 @@ from function.contract.codec import encode
 from function.contract.errors import UsageError
 from function.store.local import LocalStore
 from function.store.memory import MemoryStore
-from orchestrator.launch.locate import check_run_id, find_run, local_folder, log_folder, run_ids
+from orchestrator.launch.locate import check_run_id, find_run, local_folder, log_folder, open_root, run_below, run_names
 from tests.orchestrator.launch.world import make_plan
 
 
@@ -49,8 +49,41 @@ def test_what_is_no_run_is_named(root: Path, word: str) -> None:
 
 
 def test_runs_are_folders_with_a_plan(root: Path) -> None:
-    assert list(run_ids(LocalStore(root))) == ["a", "b"]
-    assert list(run_ids(MemoryStore())) == []
+    assert list(run_names(LocalStore(root))) == ["a", "b"]
+    assert list(run_names(MemoryStore())) == []
+
+
+ODD = ["a b", "ä", "x" * 60, "-a", "[red]"]
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_folder_that_was_renamed_by_hand_is_found_by_name_and_by_path(root: Path, name: str) -> None:
+    (root / "runs" / "a").rename(root / "runs" / name)
+    assert name in list(run_names(LocalStore(root)))
+    for word in (name, str(root / "runs" / name)):
+        assert find_run(word, str(root)).plan == make_plan()
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", ".a", "", "a\n", "\udcff"])
+def test_what_no_store_names_is_not_looked_for_there(root: Path, name: str) -> None:
+    assert run_below(LocalStore(root), name) is None
+
+
+def test_a_store_that_refuses_is_the_fault_of_the_word_that_named_it(root: Path) -> None:
+    file = root / "file"
+    file.write_text("")
+    for call, path, code in (
+        (lambda: find_run("a", str(file)), "--root", "root_unreadable"),
+        (lambda: list(run_names(LocalStore(file))), "--root", "root_unreadable"),
+        (lambda: find_run(str(file), str(root)), "RUN", "run_unreadable"),
+        (lambda: open_root("s4://bucket"), "--root", "store_unsupported"),
+        (lambda: open_root(""), "--root", "store_uri"),
+        (lambda: find_run("s4://bucket/r", str(root)), "RUN", "store_unsupported"),
+    ):
+        with pytest.raises(UsageError) as refused:
+            call()
+        assert (refused.value.path, refused.value.code, refused.value.exit_code) == (path, code, 2)
+        assert refused.value.hint
 
 
 @pytest.mark.parametrize("run_id", ["a", "20261125-103000-ab12", "x" * 48, "9.b_c-d"])

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from function.contract import keys
-from function.contract.errors import BenchctlError, UsageError
+from function.contract.errors import BenchctlError, StoreError, UsageError
 from function.store.local import LocalStore
 from orchestrator.launch import run as module
 from orchestrator.launch.interrupts import Interrupted
@@ -63,6 +63,19 @@ def test_workers_that_die_at_once_are_told_with_their_words(tmp_path: Path, monk
     assert b'"abort"' in run.get(keys.CONTROL).body
     assert not list(run.list(keys.GO))
     assert (tmp_path / "runs" / "r" / "logs" / "0-0-0.0.log").read_text() == "no such luck\n"
+
+
+def test_a_root_that_fills_up_under_the_upload_is_refused_before_anything_is_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(store: object, built: object) -> None:
+        raise StoreError("cannot create workload/0-0-0.arrow: No space left on device")
+
+    monkeypatch.setattr(module, "upload", full)
+    with pytest.raises(UsageError) as refused:
+        launch(Asked(config(tmp_path), root=str(tmp_path)), FakeView())
+    assert (refused.value.code, refused.value.path, refused.value.exit_code) == ("root_unwritable", "--root", 2)
+    assert "No space left" in refused.value.message and "room" in refused.value.hint
 
 
 def ending_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: BaseException) -> None:

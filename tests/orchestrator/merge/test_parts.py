@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from function.contract.errors import ContractError
 from function.contract.receipt import Part
 from function.contract.record import GAP_MORE, STATUSES
 from orchestrator.merge.parts import (
@@ -165,5 +164,5 @@ def test_a_workload_part_without_its_prompts() -> None:
     table = read_workload(truth._workload("0-0-0"), "workload/0-0-0.arrow")
     assert table.num_rows == 200
     assert "piece_text" not in table.column_names
-    with pytest.raises(ContractError, match="workload/x"):
+    with pytest.raises(Damaged, match="workload/x"):
         read_workload(b"nonsense", "workload/x")

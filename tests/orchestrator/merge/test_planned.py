@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from function.contract import keys
+from function.contract.codec import digest
 from function.store.memory import MemoryStore
+from orchestrator.merge.parts import Damaged
 from orchestrator.merge.planned import NO_REQUESTS, Planned, read_planned, read_spec
 from orchestrator.metrics.requests import NEVER
 from tests.emulators.stored_run import S, Stage, Truth
@@ -56,5 +59,8 @@ def test_a_part_of_another_size_is_not_the_plans() -> None:
     truth, store = Truth(), MemoryStore()
     truth.write(store)
     plan = Truth(lanes=4).plan().shards[0]
-    with pytest.raises(Exception, match="the plan says 50"):
+    with pytest.raises(Damaged, match="not the plan's"):
         read_planned(store, plan, "open", 0)
+    body = digest(store.get(keys.workload(plan.shard)).body)
+    with pytest.raises(Damaged, match="the plan says 50"):
+        read_planned(store, structs.replace(plan, workload_sha256=body), "open", 0)

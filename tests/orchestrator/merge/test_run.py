@@ -14,7 +14,7 @@ from function.contract.observed import End, Observed
 from function.store.local import LocalStore
 from function.store.memory import MemoryStore
 from orchestrator.merge.run import Merged, merge_run
-from tests.emulators.stored_run import MS, T0, S, Stage, Truth
+from tests.emulators.stored_run import MS, T0, Row, S, Stage, Truth
 
 
 def merged(truth: Truth) -> Merged:
@@ -271,3 +271,35 @@ def test_only_warm_ups_measure_nothing() -> None:
     found = merged(Truth([Stage(5, 20, warmup=True)]))
     assert found.summary.verdict == "INVALID"
     assert found.summary.ledger.ok == 100
+
+
+def test_an_abort_before_any_answer_is_not_called_an_error() -> None:
+    truth = Truth([Stage(5, 20)], lanes=1)
+
+    def cancel(row: Row) -> None:
+        row.status, row.error_kind, row.token_ns = "aborted", "user", []
+
+    truth.each(cancel)
+    truth.shards["0-0-0"].reason, truth.shards["0-0-0"].stopped_ns = "abort", S
+    truth.control, truth.reason = "abort", "user"
+    found = merged(truth)
+    assert found.summary.verdict == "INVALID"
+    assert graver(found) == {"run_aborted"}
+    assert found.summary.run.throughput.output_tokens_per_sec == 0.0
+
+
+def test_all_records_lost_is_not_called_an_error() -> None:
+    truth = Truth([Stage(5, 20)], lanes=1)
+    for k in list(truth.rows):
+        truth.forget(k)
+    truth.shards["0-0-0"].receipt = False
+    found = merged(truth)
+    assert found.summary.verdict == "INVALID"
+    assert "errors" not in graver(found) and {"requests_lost", "shard_missing"} <= graver(found)
+
+
+def test_what_became_of_the_requests_is_said_where_nothing_else_says_it() -> None:
+    truth = Truth()
+    truth.each(truth.miss)
+    (finding,) = [one for one in merged(truth).summary.findings if one.code == "errors"]
+    assert finding.message == "not one measured request succeeded: 200 missed"

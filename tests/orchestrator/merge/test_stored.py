@@ -4,7 +4,7 @@ import pytest
 
 from function.contract import keys
 from function.contract.codec import encode
-from function.contract.errors import ContractError, UsageError
+from function.contract.errors import UsageError
 from function.contract.receipt import Counts, Receipt
 from function.store.memory import MemoryStore
 from orchestrator.merge.stored import read_run
@@ -50,13 +50,14 @@ def test_no_run_there() -> None:
     assert raised.value.code == "run_not_found"
 
 
-def test_a_foreign_receipt_names_its_key() -> None:
+def test_a_foreign_receipt_is_none_and_is_not_written_over() -> None:
     truth = Truth()
     truth.shards["0-0-0"].receipt = False
     store = stored(truth)
     store.create(keys.receipt("0-0-0"), b"{}")
-    with pytest.raises(ContractError, match=r"receipts/0-0-0\.json"):
-        read_run(store)
+    standing = read_run(store).standings[0]
+    assert (standing.receipt, standing.receipt_damaged, standing.sealable) == (None, True, False)
+    assert read_run(store).all_in, "no other can come"
 
 
 def test_nothing_granted_has_no_t0() -> None:

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from function.contract import keys
-from function.contract.errors import ContractError
 from function.contract.record import STATUSES
 from function.store.memory import MemoryStore
 from orchestrator.merge.run import Merged, merge_run
@@ -282,22 +281,3 @@ def test_gaps_longer_than_an_entry_holds() -> None:
     offsets, times = found.requests.tokens.absolute(found.requests.sent_ns)
     assert times[offsets[3] : offsets[4]].tolist() == row.token_ns
     assert times[offsets[4] : offsets[5]].tolist() == truth.row(4).token_ns
-
-
-def test_a_workload_part_that_is_not_the_plans_stops_the_merge() -> None:
-    truth, store = Truth(lanes=2), MemoryStore()
-    truth.write(store)
-    whole = store.get(keys.workload(SHARD)).body
-    store.delete(keys.workload(SHARD))
-    with pytest.raises(ContractError, match="missing"):
-        merge_run(store)
-    store.put(keys.workload(SHARD), whole[:-20])
-    with pytest.raises(ContractError, match="cannot be read"):
-        merge_run(store)
-    store.put(keys.workload(SHARD), Truth(lanes=4)._workload(SHARD))
-    with pytest.raises(ContractError, match="the plan says 100"):
-        merge_run(store)
-    other = Truth(lanes=2)
-    store.put(keys.workload(SHARD), other._workload("0-1-0"))
-    with pytest.raises(ContractError, match="own the same request"):
-        merge_run(store)

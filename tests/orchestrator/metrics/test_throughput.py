@@ -60,3 +60,13 @@ def test_unknown_counts_are_not_zero() -> None:
 def test_without_a_window_there_is_no_rate() -> None:
     assert work_of(stream([1.0], [[2.0]], [1]), Window(5, 5)) == NOTHING
     assert NOTHING.throughput == Throughput()
+
+
+def test_where_nothing_succeeded_no_token_came() -> None:
+    failed = stream([1.0, 1.0], [[2.0], [2.0]], [1, 5], status=np.array([1, 2], np.int8))
+    work = work_of(failed, Window(0, 10 * S))
+    assert work.throughput == Throughput(0.0, 0.0, 0.0, 0.0)
+    assert (work + work_of(stream([1.0], [[2.0]], [4]), Window(0, 10 * S))).output_tokens == 4
+    untold = work_of(stream([1.0], [[2.0]], [-1]), Window(0, 10 * S))
+    assert untold.output_tokens is None
+    assert (work + untold).output_tokens is None and (untold + NOTHING).output_tokens is None

@@ -7,8 +7,9 @@ import pytest
 
 from orchestrator.config.invalid import ConfigInvalid
 from orchestrator.plan import budget
+from orchestrator.plan.outline import outline
 from orchestrator.plan.phases import schedule
-from tests.orchestrator.plan.planned import config, outlined
+from tests.orchestrator.plan.planned import config, inputs, outlined
 
 LOAD = {"stages": [{"rate": 10, "rate_end": 40, "duration": 30}, {"rate": 1, "duration": 29}]}
 
@@ -90,3 +91,23 @@ def test_many_slices_of_one_lane_are_counted_in_seconds() -> None:
     found = outlined({"stages": [{"rate": 1, "duration": 40_000}]}, fanout={"lanes": 1, "slice": 1})
     assert found.slices == 40_000 and found.peak_concurrency == 125  # 1 + the drain of 120 s + the lead of 3.4 s
     assert time.monotonic() - started < 20  # measured: 0.3 s
+
+
+def too_many(provider: str = "local", cpus: int = 2, **fanout: Any) -> list[tuple[str, str, str]]:
+    asked = config({"stages": [{"rate": 300, "duration": 100}]}, fanout=fanout)
+    found = outline(asked, inputs(asked, provider=provider, cpus=cpus)).problems
+    return [(one.severity, one.code, one.path) for one in found if one.code == "too_many_processes"]
+
+
+def test_one_machine_runs_only_so_many_processes_at_once() -> None:
+    assert too_many(lanes=129) == [("error", "too_many_processes", "fanout.lanes")]
+    assert too_many(lanes=128) == []
+    assert too_many(lanes=129, cpus=3) == []
+    assert too_many(lanes=65, slice=50) == [("error", "too_many_processes", "fanout.lanes")], "the next slice's as well"
+    assert too_many(lanes=64, slice=50) == []
+    assert too_many("aws", lanes=500) == []
+
+
+def test_one_machine_starts_only_so_many_processes_in_all() -> None:
+    assert too_many(lanes=21, slice=1) == [("error", "too_many_processes", "fanout.slice")]
+    assert too_many(lanes=20, slice=1) == []

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from io import StringIO
 from pathlib import Path
 
@@ -126,3 +127,30 @@ def test_nothing_short_of_all_is_shown_as_all() -> None:
     text = printed(truth)
     assert lines_with(text, ">99.9 % of planned")
     assert lines_with(text, "<0.1 % failed (1 of 2,000 planned)")
+
+
+@pytest.mark.parametrize("width", [30, 40, 60, 80, 100, 120])
+def test_no_number_is_cut_at_any_width(width: int) -> None:
+    truth = Truth([Stage(60, 20), Stage(5, 40)])
+    truth.each(lambda row: truth.slow(row, (row.k * 7919 % 100) * S))
+    truth.fail(truth.row(3))
+    text = printed(truth, width)
+    assert "…" not in text
+    whole = " ".join(printed(truth, 300).split())
+    for number in re.findall(r"\d[\d,]*\.?\d*", whole[whole.index("latency, ms") : whole.index("per second")]):
+        assert number in text, number
+    for words in ("TTFT", "request latency", "scheduled", "p50", "p95", "p99"):
+        assert words in " ".join(text.split()), words
+
+
+def test_eighty_columns_say_of_each_number_what_it_is() -> None:
+    truth = Truth([Stage(10, 20)])
+    truth.each(lambda row: truth.delay(row, 40 * MS))
+    text = printed(truth, 80)
+    (head,) = lines_with(text, "latency, ms")
+    assert head.split() == ["latency,", "ms", "from", "p50", "p90", "p95", "p99"]
+    lines = text.splitlines()
+    (at,) = [number for number, line in enumerate(lines) if line.startswith("TTFT ")]
+    assert lines[at].split()[:3] == ["TTFT", "sent", "50.00"]
+    below = next(line for line in lines[at:] if line.split()[0] == "scheduled")
+    assert below.split()[1] == "90.10"
