@@ -206,6 +206,16 @@ class TestSecrets:
         assert "bad key ***" in str(row.error_message)
         assert key not in str(dataclasses.asdict(row)) and key[:20] not in str(row.error_message)
 
+    def test_nor_one_of_the_body(self) -> None:
+        said = answer(json.dumps({"error": "bad user s3cret-user"}).encode(), status=401)
+        row = with_server(
+            said,
+            lambda requester, _: performed(requester),
+            extra_body={"metadata": {"token": "s3cret-user"}},
+            secret_body={"metadata": SecretRef("env", "KEY")},
+        )
+        assert "bad user ***" in str(row.error_message) and "s3cret-user" not in str(dataclasses.asdict(row))
+
     def test_a_key_that_would_break_the_head_is_refused_before_anything_is_sent(self) -> None:
         async def go() -> None:
             spec: ShardSpec = spec_for()
