@@ -75,6 +75,7 @@ class ByHand:
         return t0
 
     def abort(self, reason: str = "user") -> None:
+        self.silence()
         self.store.put(keys.CONTROL, encode(self._control("abort", reason)))
 
     def payload(self, shard: str, attempt: int = 0, not_after: float | None = None) -> bytes:

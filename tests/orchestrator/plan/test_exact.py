@@ -23,11 +23,12 @@ def test_halves_go_to_even() -> None:
     assert whole_ns(Fraction(5, 2 * 10**9)) == 2
 
 
+# Within what int64 ns can say: 292 years, 9.2 million arrivals at the slowest rate.
 @settings(deadline=None)
 @given(
     offset=st.fractions(0, 10**5, max_denominator=10**6),
     rate=st.one_of(st.fractions(Fraction(1, 1000), 10**5, max_denominator=10**4), st.floats(0.001, 1e5).map(fraction)),
-    first=st.integers(0, 10**7),
+    first=st.integers(0, 9 * 10**6),
     count=st.integers(0, 20),
 )
 def test_a_line_is_the_exact_fraction_rounded(offset: Fraction, rate: Fraction, first: int, count: int) -> None:
