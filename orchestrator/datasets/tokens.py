@@ -87,7 +87,7 @@ def open_tokenizer(name: str, token: str | None = None, network: bool = True) ->
 
     try:
         return Tokenizer(tokenizers.Tokenizer.from_file(str(path)))
-    except Exception as error:
+    except Exception as error:  # tokenizers raises nothing narrower
         raise unavailable(f"{path} is not a tokenizer: {error}") from error
 
 
