@@ -8,10 +8,10 @@ CONFIG ?= configs/quickstart.yaml
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check verdicts format lint types floors lock clean
+.PHONY: help demo test check verdicts bench bench-peers soak e2e-aws format lint types floors lock clean
 
 help: ## show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 demo: $(VENV)/.run ## set up, then fan a run out over local processes against the embedded model server
 	@code=0; $(BIN)/benchctl launch $(CONFIG) --provider local --yes || code=$$?; \
@@ -30,6 +30,18 @@ check: $(VENV)/.dev ## format, lint, types, import floors, tests
 verdicts: $(VENV)/.dev ## plant trouble in a hundred real runs and count the right verdicts (20 minutes; docs/trust.md)
 	$(BIN)/python benchmarks/verdicts.py --write
 
+e2e-aws: $(VENV)/.dev ## everything that is proven against an emulated AWS: real Terraform, real package, real runtime
+	BENCHCTL_E2E_AWS=all $(BIN)/python -m pytest tests/e2e/aws tests/emulators/aws tests/orchestrator/package $(PYTEST_ARGS)
+
+bench: $(VENV)/.dev ## measure every bar of docs/performance.md on this machine (15 minutes; needs a C compiler)
+	$(BIN)/python benchmarks/bench.py --write
+
+bench-peers: $(VENV)/.dev ## the same load on inference-perf, guidellm, aiperf and vllm bench (15 minutes, 7 GB at first)
+	$(BIN)/python benchmarks/peers.py --write
+
+soak: $(VENV)/.dev ## ten minutes at half of capacity: does a worker grow, leak or tire?
+	$(BIN)/python benchmarks/soak.py --minutes 10 --write
+
 format: $(VENV)/.dev ## rewrite the code in the house's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -39,6 +51,16 @@ lock: ## resolve requirements/*.txt again (needs uv)
 		pyproject.toml requirements/build.in -o requirements/run.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q \
 		pyproject.toml requirements/build.in requirements/dev.in -o requirements/dev.txt
+	uv pip compile --python-version 3.13 --python-platform x86_64-manylinux_2_34 --only-binary :all: \
+		--generate-hashes --no-emit-index-url --no-header --no-annotate -q \
+		-c requirements/run.txt requirements/function.in -o orchestrator/package/aws.txt
+	uv pip compile --python-version 3.13 --python-platform x86_64-manylinux_2_34 --only-binary :all: \
+		--generate-hashes --no-emit-index-url --no-header --no-annotate -q \
+		requirements/awslambdaric.in -o requirements/awslambdaric.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -q \
+		requirements/ministack.in -o requirements/ministack.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -q \
+		requirements/checkov.in -o requirements/checkov.txt
 
 clean: ## remove what make made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

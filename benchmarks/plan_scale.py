@@ -64,7 +64,7 @@ def measure(arrivals: float, data: str, lanes: int, slices: int) -> dict[str, An
     loaded = load_config(config(arrivals, data, lanes, slices), (), {})
     inputs = PlanInputs(
         run_id="scale",
-        provider="local",
+        provider="gcp",  # planned, never run: one machine would be refused so many processes
         target_root="http://127.0.0.1:9",
         models=("m",),
         seed=7,

@@ -18,7 +18,7 @@ WIDTH = 100
 
 def commands_page() -> str:
     """Every command's own --help, in the order the program lists them."""
-    top = click.Context(benchctl, info_name="benchctl", terminal_width=WIDTH)
+    top = click.Context(benchctl, info_name="benchctl", terminal_width=WIDTH, **benchctl.context_settings)
     blocks = [
         "# Commands\n\nGenerated from the program (`python docs/generate.py`).\n",
         _block("benchctl", benchctl, top),
@@ -28,7 +28,17 @@ def commands_page() -> str:
         assert command is not None
         inner = click.Context(command, info_name=name, parent=top, terminal_width=WIDTH)
         blocks.append(_block(f"benchctl {name}", command, inner))
+        if isinstance(command, click.Group):
+            blocks += _inner_blocks(f"benchctl {name}", command, inner)
     return "\n".join(blocks)
+
+
+def _inner_blocks(title: str, group: click.Group, context: click.Context) -> list[str]:
+    found = []
+    for name, command in group.commands.items():
+        inner = click.Context(command, info_name=name, parent=context, terminal_width=WIDTH)
+        found.append(_block(f"{title} {name}", command, inner))
+    return found
 
 
 def _block(title: str, command: click.Command, context: click.Context) -> str:

@@ -19,10 +19,20 @@ from typing import Protocol
 from function.clock import Clock
 
 _NONBLOCK_CLOEXEC = os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0)
+_NEVER_NS = 1 << 62
 _SPEC = struct.Struct("@llll")  # struct itimerspec: interval s, ns, value s, ns
 
 
 class Alarm(Protocol):
+    @property
+    def due_ns(self) -> int:
+        """What it is set for; far away once it has rung."""
+        ...
+
+    def ring(self) -> None:
+        """Now, as if it had come to that: for whoever looks at the clock more often than the loop does."""
+        ...
+
     def set(self, due_ns: int) -> None:
         """Ring once at `due_ns`, at once if that has passed. Replaces what was set before."""
         ...
@@ -40,6 +50,7 @@ class TimerFd:
     """Linux. Raises OSError or AttributeError where the kernel or the C library has none."""
 
     def __init__(self, clock: Clock, ring: Callable[[], None]) -> None:
+        self.due_ns = _NEVER_NS
         self._clock = clock
         self._ring = ring
         self._libc = ctypes.CDLL(None, use_errno=True)
@@ -50,7 +61,12 @@ class TimerFd:
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._fd, self._on_readable)
 
+    def ring(self) -> None:
+        self.due_ns = _NEVER_NS
+        self._ring()
+
     def set(self, due_ns: int) -> None:
+        self.due_ns = due_ns
         wait_ns = max(1, due_ns - self._clock.now_ns())  # 0 would disarm it
         _SPEC.pack_into(self._spec, 0, 0, 0, wait_ns // 1_000_000_000, wait_ns % 1_000_000_000)
         self._libc.timerfd_settime(self._fd, 0, self._spec, None)
@@ -60,29 +76,37 @@ class TimerFd:
             self._loop.remove_reader(self._fd)
             os.close(self._fd)
             self._fd = -1
+            self.due_ns = _NEVER_NS
 
     def _on_readable(self) -> None:
         try:
             os.read(self._fd, 8)
         except BlockingIOError:
             return  # set anew between the wake-up and this call
-        self._ring()
+        self.ring()
 
 
 class CallAt:
     """The loop's own timer: everywhere else, and under a simulated clock."""
 
     def __init__(self, clock: Clock, ring: Callable[[], None]) -> None:
+        self.due_ns = _NEVER_NS
         self._clock = clock
         self._ring = ring
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
 
+    def ring(self) -> None:
+        self.due_ns = _NEVER_NS
+        self._ring()
+
     def set(self, due_ns: int) -> None:
         self.close()
-        self._timer = self._loop.call_later(max(0, due_ns - self._clock.now_ns()) / 1e9, self._ring)
+        self.due_ns = due_ns
+        self._timer = self._loop.call_later(max(0, due_ns - self._clock.now_ns()) / 1e9, self.ring)
 
     def close(self) -> None:
+        self.due_ns = _NEVER_NS
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

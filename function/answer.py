@@ -33,12 +33,23 @@ class Answer:
     fault: tuple[str, str] | None = None  # a kind and a message: the bytes themselves were wrong
     usage: Usage | None = None
     text: str = ""
+    content: str = ""  # what the first choice answered, without its reasoning; only where it is asked for
 
 
 class Reader(Protocol):
     @property
     def settled(self) -> bool:
         """Nothing that still comes can change the verdict; only usage is taken."""
+        ...
+
+    @property
+    def settled_ns(self) -> int | None:
+        """The stamp of the read that did it."""
+        ...
+
+    @property
+    def patient(self) -> bool:
+        """Reads that are whole events in the middle of the answer may be fed later, together."""
         ...
 
     @property
@@ -55,6 +66,8 @@ class Reader(Protocol):
     def waits_for_token(self) -> bool: ...
 
     def feed(self, stamp_ns: int, data: bytes) -> None: ...
+
+    def feed_all(self, stamps: Sequence[int], reads: Sequence[bytes]) -> None: ...
 
     def end(self, stamp_ns: int) -> None:
         """The body has ended as HTTP says it does."""

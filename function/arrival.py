@@ -47,7 +47,8 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """contract.record.COLUMNS, one request. `token_ns` are absolute; the recorder turns them into gaps."""
+    """contract.record.COLUMNS, one request. `token_ns` are absolute; the recorder turns them into gaps. `content` is no
+    column: what the answer adds to its session, where the session goes on with it."""
 
     request_index: int
     row: int
@@ -80,3 +81,4 @@ class Row:
     model: str | None = None
     output_text: str | None = None
     token_ns: tuple[int, ...] = ()
+    content: str = ""

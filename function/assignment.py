@@ -54,7 +54,8 @@ async def load_spec(store: ObjectStore, payload: Payload) -> ShardSpec:
 
 async def load_assignment(store: ObjectStore, spec: ShardSpec, sources: Mapping[str, Resolver]) -> Assignment:
     """Raises StoreError, UsageError for a missing secret, ContractError when something is not what the spec names."""
-    secrets, target = resolve_headers(spec.target.secret_headers, sources), with_secret_body(spec.target, sources)
+    secrets = await asyncio.to_thread(resolve_headers, spec.target.secret_headers, sources)
+    target = await asyncio.to_thread(with_secret_body, spec.target, sources)
     texts, workload = await asyncio.gather(
         asyncio.to_thread(_load_texts, store, spec.texts),
         asyncio.to_thread(_load, store, keys.workload(spec.shard), spec.workload_sha256),

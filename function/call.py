@@ -7,16 +7,18 @@ nothing: whoever waits for it reads its fields afterwards.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from function.answer import Ending, Reader
 from function.clock import Clock
 from function.contract.spec import Timeouts
 from function.deadline import Deadline, Limit
 from function.dialects.port import Dialect
+from function.rounds import Rounds
 from function.stream import StreamFold
-from function.transport.port import Channel, Failure, Transport
+from function.transport.port import Channel, Failure, Transport, TransportError
 from function.whole import ErrorBody, WholeBody
 
 GRACE_NS = 1_000_000_000  # after its end, an answer is read on for so long: usage may follow, and the body's end
@@ -37,28 +39,36 @@ class Asked:
     choices: int
     wants_usage: bool
     timeouts: Timeouts
+    keeps_content: bool = False
 
 
 class Call:
-    """Sink of one exchange. Make it at the instant of sending: `sent_ns` is when it was made."""
+    """Sink of one exchange. Make it at the instant of sending: `sent_ns` is when it was made.
 
-    def __init__(self, asked: Asked, clock: Clock) -> None:
-        loop = asyncio.get_running_loop()
+    `ended` is called once, when the caller is free to go on; never within `start`.
+    """
+
+    def __init__(self, asked: Asked, clock: Clock, rounds: Rounds, ended: Callable[[], None]) -> None:
         self._asked = asked
         self._clock = clock
-        self._deadline = Deadline(clock, loop, self._limits, self._on_limit)
-        self._free: asyncio.Future[None] = loop.create_future()
-        self._task: asyncio.Task[None] | None = None  # while a connection is awaited: who to wake when a limit runs out
+        self._rounds = rounds
+        self._ended: Callable[[], None] | None = ended
+        self._loop = asyncio.get_running_loop()
+        self._deadline = Deadline(clock, self._loop, self._limits, self._on_limit)
+        self._starting = False
+        self._abandoned = False
+        self._opening: asyncio.Task[Channel] | None = None
         self._channel: Channel | None = None
         self._lead = b""
         self._declared = False
-        self._idle_watched = asked.timeouts.idle_s is None
+        self._answering = False  # the stream's first event has come
         self._settled_ns: int | None = None
         self._complete_ns: int | None = None
         self.reader: Reader | None = None
         self.status: int | None = None
         self.location: str | None = None
         self.failure: Failure | None = None
+        self.refusal: str | None = None  # the kind of one that came while a connection was awaited
         self.expired: str | None = None  # the kind of the limit that ran out
         self.ending: Ending = "open"
         self.written = False  # the request was handed to the transport
@@ -69,38 +79,81 @@ class Call:
         self.reused: bool | None = None
         self.sent_ns = clock.now_ns()
 
-    async def run(self, transport: Transport, request: bytes, permit: Callable[[], str | None]) -> str | None:
-        """Returns when the caller is free to go on, or with the kind of a refusal that came while a connection was
-        awaited. Raises TransportError, and CancelledError, also where a limit ran out before there was a connection.
-        """
-        self._task = asyncio.current_task()
+    def start(self, transport: Transport, request: bytes, permit: Callable[[], str | None]) -> None:
+        """Within this call the request is handed to a connection that is at hand. Else one is opened, and `permit`
+        asked again before it is used. Raises nothing."""
+        self._starting = True
+        channel = transport.at_hand()
+        if channel is not None:
+            self._send(channel, request)
+        else:
+            self._opening = self._loop.create_task(transport.acquire())
+            self._opening.add_done_callback(partial(self._opened, request, permit))
         self._deadline.watch()
-        channel = await transport.acquire()
-        self._task = None
-        self.reused, self.connect_ns = channel.reused, channel.connect_ns
-        if not channel.reused:
-            refusal = permit()
-            if refusal is not None:
-                channel.close()
-                return refusal
-        self._channel = channel
-        self.written = True
-        channel.send(request, self)
-        await self._free
-        return None
+        self._starting = False
 
     @property
     def over(self) -> bool:
         """An outcome stands: nothing that happens from now on belongs to it."""
-        if self._settled_ns is not None:
-            return True
-        return self._free.done() and not self._free.cancelled()  # cancelling a task cancels what it waits for
+        self.catch_up()
+        return self._ended is None or self._settled_ns is not None
 
-    def abandon(self) -> None:
-        """Drops the connection and the limits; what was seen stays."""
+    def give_up(self) -> None:
+        """It is to end now: what was seen stays."""
+        self._abandon()
+        self._set_free()
+
+    @property
+    def untold(self) -> int:
+        return self._channel.untold if self._channel is not None else 0
+
+    def catch_up(self) -> None:
+        """Has itself told what was read and not told yet."""
+        if self._channel is not None:
+            self._channel.catch_up()
+
+    def _opened(self, request: bytes, permit: Callable[[], str | None], opening: asyncio.Task[Channel]) -> None:
+        self._opening = None
+        if self._abandoned:
+            if not opening.cancelled() and opening.exception() is None:
+                opening.result().close()
+            return
+        try:
+            channel = opening.result()
+            self.refusal = None if channel.reused else permit()
+        except TransportError as error:
+            self._lose(error.failure)
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - a fault of ours is a failed row too
+            self._lose(_ours(error))
+        else:
+            if self.refusal is None:
+                self._send(channel, request)
+            else:
+                channel.close()
+                self.give_up()
+
+    def _send(self, channel: Channel, request: bytes) -> None:
+        self.reused, self.connect_ns = channel.reused, channel.connect_ns
+        self._channel = channel
+        self.written = True
+        try:
+            channel.send(request, self)
+        except Exception as error:  # noqa: BLE001 - a fault of ours is a failed row too: one must not end a shard
+            self._lose(_ours(error))
+
+    def _lose(self, failure: Failure) -> None:
+        self.failure, self.ending = failure, "lost"
+        self.give_up()
+
+    def _abandon(self) -> None:
+        """Drops the connection and the limits."""
+        self._abandoned = True
         self._deadline.cancel()
+        self._rounds.leave(self)
         if self.end_ns is None:
             self.end_ns = self._clock.now_ns()
+        if self._opening is not None:
+            self._opening.cancel()
         if self._channel is not None:
             self._channel.close()
 
@@ -114,9 +167,9 @@ class Call:
             self._settle(stamp_ns)
         elif coding not in ("", "identity"):
             self.fail(stamp_ns, Failure("protocol", f"the answer is compressed ({coding}), though identity was asked"))
-            self.abandon()
+            self._abandon()
 
-    def feed(self, stamp_ns: int, data: bytes) -> None:
+    def feed(self, stamp_ns: int, data: bytes) -> Call | None:
         if self.first_byte_ns is None:
             self.first_byte_ns = stamp_ns
         self.received += len(data)
@@ -126,13 +179,25 @@ class Call:
             reader = self.reader = self._choose(data)
             self._lead = data if reader is None else b""
             if reader is None:
-                return
+                return None
         reader.feed(stamp_ns, data)
         if reader.settled:
             self._settle(stamp_ns)
-        elif not self._idle_watched and reader.last_data_ns is not None:
-            self._idle_watched = True
+            return None
+        if not self._answering and reader.last_data_ns is not None:
+            self._answering = True
+            self._rounds.join(self)
             self._deadline.watch()
+        return self if reader.patient else None
+
+    def feed_all(self, stamps: Sequence[int], reads: Sequence[bytes]) -> Call | None:
+        reader = self.reader
+        assert reader is not None
+        self.received += sum(map(len, reads))
+        reader.feed_all(stamps, reads)
+        if reader.settled:
+            self._settle(stamps[-1])
+        return self if reader.patient else None
 
     def end(self, stamp_ns: int) -> None:
         if self.reader is not None:
@@ -150,14 +215,16 @@ class Call:
         if not first:
             return None
         if first in _EVENT_FIELDS or (self._declared and first not in _DOCUMENTS):
-            return StreamFold(self._asked.dialect, self._asked.choices, self._asked.wants_usage)
+            asked = self._asked
+            return StreamFold(asked.dialect, asked.choices, asked.wants_usage, asked.keeps_content)
         return WholeBody(self._asked.dialect)
 
     def _settle(self, stamp_ns: int) -> None:
         """The verdict stands: from here on only the grace, and after [DONE] the short wait for the body's end, runs."""
-        complete = self.reader is not None and self.reader.complete
+        reader = self.reader
+        complete = reader is not None and reader.complete
         if self._settled_ns is None:
-            self._settled_ns = stamp_ns
+            self._settled_ns = (reader.settled_ns if reader is not None else None) or stamp_ns
         elif not complete or self._complete_ns is not None:
             return
         if complete:
@@ -166,18 +233,25 @@ class Call:
 
     def _conclude(self, stamp_ns: int) -> None:
         self._deadline.cancel()
+        self._rounds.leave(self)
         if self.end_ns is None:
             self.end_ns = self._complete_ns or stamp_ns
         self._set_free()
 
     def _set_free(self) -> None:
-        if not self._free.done():
-            self._free.set_result(None)
+        ended, self._ended = self._ended, None
+        if ended is None:
+            return
+        if self._starting:
+            self._loop.call_soon(ended)
+        else:
+            ended()
 
     def _limits(self) -> list[Limit]:
+        self.catch_up()
         if self._settled_ns is not None:
             limits = [Limit(self._settled_ns + GRACE_NS, "grace")]
-            if self._complete_ns is not None and not self._free.done():
+            if self._complete_ns is not None and self._ended is not None:
                 limits.append(Limit(self._complete_ns + LINGER_NS, "linger"))
             return limits
         times = self._asked.timeouts
@@ -204,10 +278,11 @@ class Call:
             self.expired = limit.kind
         elif self.end_ns is None:
             self.end_ns = self._complete_ns or self._settled_ns
-        self.abandon()
-        self._set_free()
-        if self._task is not None:
-            self._task.cancel()
+        self.give_up()
+
+
+def _ours(error: BaseException) -> Failure:
+    return Failure("protocol", f"{type(error).__name__}: {error}")
 
 
 def _ns(seconds: float) -> int:

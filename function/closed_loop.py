@@ -2,7 +2,7 @@
 
 A user is free when the answer is done with; that instant is the next request's `scheduled`, so what the worker itself
 takes to get the request out counts as its schedule delay. All users start at once at the slice's start. By count they
-end with the rows, by time at the slice's end.
+end with the rows, by time at the slice's end. A user in a session sends its next turn, and nothing else until it ends.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from typing import Literal
 
 from function.flight import Flight
 from function.rim import Rim
+from function.sessions import Sessions
 from function.timeline import Timeline
-from function.window import Window
+from function.window import Prepared, Window
 
 _FAR_NS = 1 << 62
 _TURN = 64  # requests started before the loop gets to read answers again
@@ -28,7 +29,7 @@ class ClosedLoop:
         self,
         users: int,
         timeline: Timeline,
-        window: Window,
+        window: Window | Sessions,
         flight: Flight,
         rim: Rim,
     ) -> None:
@@ -40,7 +41,9 @@ class ClosedLoop:
         self._flight = flight
         self._rim = rim
         self._advance = rim.fuse.guard(self._send_free)
+        self._sessions = window if isinstance(window, Sessions) else None
         self._free: deque[int] = deque()  # since when, of each user who is free
+        self._turns: deque[tuple[int, Prepared]] = deque()  # and of each who goes on with a session
         self.out_of_time = False
 
     async def run(self) -> None:
@@ -64,8 +67,21 @@ class ClosedLoop:
         return self._rim.clock.now_ns() - self._flight.origin_ns
 
     def _landed(self) -> None:
-        self._free.append(self._now_ns())
+        now_ns = self._now_ns()
+        turn = None if self._sessions is None else self._sessions.next_turn()
+        if turn is None:
+            self._free.append(now_ns)
+        else:
+            self._turns.append((now_ns, turn))
         self._advance()
+
+    def _take(self) -> tuple[int, Prepared] | None:
+        """What is to be sent next, and since when its user is free."""
+        if self._turns:
+            return self._turns.popleft()
+        if not self._free or self._window.head() is None:
+            return None  # else than at the end, `filled` is called
+        return self._free.popleft(), self._window.pop()
 
     def _send_free(self) -> None:
         """A request for each free user; the alarm is for the start, and for the ends nobody's answer may announce."""
@@ -77,15 +93,14 @@ class ClosedLoop:
         if now_ns >= min(self._end_ns, self._send_until_ns):
             self.out_of_time = self._send_until_ns < self._end_ns
             return self._ended.set()
-        for _ in range(min(len(self._free), _TURN)):
-            head = self._window.head()
-            if head is None:
-                break  # else than at the end, `filled` is called
-            self._window.pop()
-            free_ns = self._free.popleft()
-            self._flight.start(replace(head.arrival, scheduled_ns=free_ns, eligible_ns=free_ns), head.body)
+        for _ in range(_TURN):
+            taken = self._take()
+            if taken is None:
+                break
+            free_ns, (arrival, body) = taken
+            self._flight.start(replace(arrival, scheduled_ns=free_ns, eligible_ns=free_ns), body)
         else:
-            if self._free:
+            if self._free or self._turns:
                 return self._alarm.set(self._rim.clock.now_ns())
         if self._window.exhausted:
             return self._ended.set()

@@ -1,4 +1,4 @@
-"""The requests in the air: each a task that ends in exactly one row, whatever happens to it.
+"""The requests in the air: each ends in exactly one row, whatever happens to it.
 
 The gate is asked here, at the instant of each send. What it lets through is listed as in flight until its row is
 recorded, so a part can name what a killed worker would lose.
@@ -10,8 +10,9 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
+from function.alarm import Alarm
 from function.arrival import Arrival, InFlight, Row
 from function.gate import AbortedKind, Gate
 from function.rim import Rim
@@ -19,6 +20,18 @@ from function.tally import Tally
 from function.transport.port import Stamping
 
 _CUT_S = 5.0  # a cancelled request that does not end within this is a defect, and the worker fails
+
+
+class Airborne(Protocol):
+    """A request that was begun."""
+
+    def cancel(self, kind: str) -> None:
+        """It ends, now or soon: aborted with this kind, unless its outcome stands."""
+        ...
+
+    def row(self) -> Row:
+        """Once it has ended."""
+        ...
 
 
 class Performer(Protocol):
@@ -33,15 +46,19 @@ class Performer(Protocol):
 
     async def close(self) -> None: ...
 
-    def prepare(self, arrival: Arrival) -> bytes: ...
+    def heed(self, alarm: Alarm) -> None:
+        """From now on, ring it when it is due, however many answers come."""
+        ...
 
-    async def perform(
-        self,
-        arrival: Arrival,
-        body: bytes,
-        permit: Callable[[], str | None],
-        cancel_kind: Callable[[], str],
-    ) -> Row: ...
+    def prepare(self, arrival: Arrival, before: bytes = b"") -> bytes: ...
+
+    def remember(self, arrival: Arrival, before: bytes, row: Row) -> bytes: ...
+
+    def begin(
+        self, arrival: Arrival, body: bytes, permit: Callable[[], str | None], ended: Callable[[Any], None]
+    ) -> Airborne:
+        """`ended` is called with what this returns, once, later."""
+        ...
 
 
 class Flight:
@@ -56,14 +73,15 @@ class Flight:
         self._tally = tally
         self._clock = rim.clock
         self._fuse = rim.fuse
-        self._tasks: dict[asyncio.Task[Row], Arrival] = {}
+        self._airborne: dict[Airborne, Arrival] = {}
+        self._emptied: asyncio.Future[None] | None = None  # while somebody waits for it
         self._sent: dict[int, InFlight] = {}
         self._cut: AbortedKind | None = None
         self._out_of_time = False
 
     @property
     def count(self) -> int:
-        return len(self._tasks)
+        return len(self._airborne)
 
     @property
     def grounded(self) -> bool:
@@ -74,11 +92,12 @@ class Flight:
         """What was sent and has no row yet."""
         return list(self._sent.values())
 
+    def heed(self, alarm: Alarm) -> None:
+        self._performer.heed(alarm)
+
     def start(self, arrival: Arrival, body: bytes) -> None:
-        permit = partial(self._permit, arrival)
-        task = asyncio.create_task(self._performer.perform(arrival, body, permit, self._cancel_kind))
-        self._tasks[task] = arrival
-        task.add_done_callback(self._land)
+        airborne = self._performer.begin(arrival, body, partial(self._permit, arrival), self._land)
+        self._airborne[airborne] = arrival
 
     def unsent(self, arrival: Arrival, status: Literal["missed", "aborted"], kind: str) -> None:
         """The row of an arrival that no request was made for."""
@@ -86,12 +105,12 @@ class Flight:
 
     async def drain(self, until_ns: int) -> None:
         """Wait for the answers; what is still open at `until_ns` (the worker's clock) has timed out."""
-        while self._tasks:
+        while self._airborne:
             left_ns = until_ns - self._clock.now_ns()
             if left_ns <= 0:
                 self._out_of_time = True
                 return await self._cancel()
-            await asyncio.wait(list(self._tasks), timeout=left_ns / 1e9)
+            await self._until_empty(left_ns / 1e9)
         return None
 
     async def cut(self, kind: AbortedKind) -> None:
@@ -100,12 +119,17 @@ class Flight:
         await self._cancel()
 
     async def _cancel(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(list(self._tasks), timeout=_CUT_S)
-        if self._tasks:
-            raise RuntimeError(f"{len(self._tasks)} cancelled requests did not end within {_CUT_S:g} s")
+        kind = self._cut or "user"
+        for airborne in list(self._airborne):
+            airborne.cancel(kind)
+        await self._until_empty(_CUT_S)
+        if self._airborne:
+            raise RuntimeError(f"{len(self._airborne)} cancelled requests did not end within {_CUT_S:g} s")
+
+    async def _until_empty(self, timeout_s: float) -> None:
+        if self._airborne:
+            self._emptied = asyncio.get_running_loop().create_future()
+            await asyncio.wait({self._emptied}, timeout=timeout_s)
 
     def _permit(self, arrival: Arrival) -> AbortedKind | None:
         kind = self._gate.permit()
@@ -117,19 +141,17 @@ class Flight:
             self._tally.sent(arrival, sent_ns)
         return kind
 
-    def _cancel_kind(self) -> AbortedKind:
-        return self._cut or "user"
-
-    def _land(self, task: asyncio.Task[Row]) -> None:
-        arrival = self._tasks.pop(task)
+    def _land(self, airborne: Airborne) -> None:
+        arrival = self._airborne.pop(airborne)
         self._sent.pop(arrival.request_index, None)
         try:
-            # Cancelled before its first step, a task ends without a row.
-            row = _unsent(arrival, "aborted", self._cancel_kind()) if task.cancelled() else task.result()
+            row = airborne.row()
             self._keep(_expired(row) if self._out_of_time and row.status == "aborted" else row)
             self.landed()
         except Exception as error:  # noqa: BLE001 - a row that could not be made or kept; the worker fails by it
             self._fuse.blow(error)
+        if not self._airborne and self._emptied is not None and not self._emptied.done():
+            self._emptied.set_result(None)
 
     def _keep(self, row: Row) -> None:
         self._tally.ended(row)

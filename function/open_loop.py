@@ -65,6 +65,7 @@ class OpenLoop:
     async def run(self) -> None:
         self._ended = asyncio.Event()
         self._alarm = self._rim.open_alarm(self._rim.clock, self._advance)
+        self._flight.heed(self._alarm)
         self._flight.landed = self._landed
         self._window.filled = self._advance
         try:

@@ -1,7 +1,8 @@
 """One planned request, from its body to its row. What the loops call; the hot path of a worker.
 
-Every way a request can go is a Row with a status and a kind: `perform` raises nothing, whatever the endpoint does. It
+Every way a request can go is a Row with a status and a kind: `begin` raises nothing, whatever the endpoint does. It
 decides neither when to send nor whether: it asks the permit in the same synchronous stretch as the stamp of sending.
+No task stands behind a request whose connection is at hand: what comes of it is told by the calls that read.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
+from function.alarm import Alarm
 from function.answer import Answer, Verdict, judge
 from function.arrival import Arrival, Row
 from function.call import Asked, Call
@@ -17,10 +19,11 @@ from function.contract.record import TIMED_OUT_KINDS
 from function.contract.spec import ShardSpec, Timeouts
 from function.dialects import DIALECTS
 from function.error_text import shorten
-from function.prompts import BodyTemplate
+from function.prompts import BodyTemplate, instructions
+from function.rounds import Rounds
 from function.secret import secret_texts
-from function.transport.head import RequestHead, parse_endpoint
-from function.transport.port import Failure, Stamping, Transport, TransportError, WarmUp
+from function.transport.head import RequestHead, field, parse_endpoint
+from function.transport.port import Failure, Stamping, Transport, WarmUp
 from function.usage import Usage
 
 _NO_BODY = Answer(finished=False, spoke=False, fault=("truncated", "the answer has no body"))
@@ -50,10 +53,15 @@ class Requester:
         self._transport = transport
         self._clock = clock
         self._body = BodyTemplate(target, spec.models, dialect, texts)
-        self._asked = Asked(dialect, self._body.streaming, self._body.choices, self._body.wants_usage, target.timeouts)
+        self._quotes = spec.history == "received"
+        self._session_header = target.session_header
+        self._asked = Asked(
+            dialect, self._body.streaming, self._body.choices, self._body.wants_usage, target.timeouts, self._quotes
+        )
         headers = {**target.headers, **secrets, **transport.proxy_headers}
         self._head = RequestHead(endpoint, dialect.path, headers, transport.absolute_form)
         self._unspoken = _unspoken(spec, secrets)
+        self._rounds: Rounds | None = None  # made with the first request, which comes in the running loop
         self._refused = None
         if not endpoint.allowed_by(target.allowed):
             self._refused = Failure("target_refused", f"{endpoint.host_port} is not on this worker's list of targets")
@@ -72,47 +80,62 @@ class Requester:
         except TimeoutError:
             return WarmUp(0, failure=Failure("connect_timeout", _limit_text("connect_timeout", self._asked.timeouts)))
 
-    def prepare(self, arrival: Arrival) -> bytes:
-        """The body, to be built before it is due. Raises ContractError where the pieces make no prompt."""
-        return self._body.render(arrival)
+    def heed(self, alarm: Alarm) -> None:
+        self._transport.heed(alarm)
 
-    async def perform(
-        self,
-        arrival: Arrival,
-        body: bytes,
-        permit: Callable[[], str | None],
-        cancel_kind: Callable[[], str],
-    ) -> Row:
-        """Sends one request and waits until its user is free again: the body's end, 10 ms after [DONE], or 1 s after
-        the answer's end. A refused permit or a cancellation is an aborted row; what was answered by then is kept.
+    def prepare(self, arrival: Arrival, before: bytes = b"") -> bytes:
+        """The body, to be built before it is due; `before`: what its session has said so far. Raises ContractError
+        where the pieces make no prompt."""
+        return self._body.render(arrival, before)
+
+    def remember(self, arrival: Arrival, before: bytes, row: Row) -> bytes:
+        """What the session has said once this turn has ended as the row says: recorded turns follow on each other,
+        whatever the server answers. Else an exchange that failed never was, but for the instructions before it.
         """
-        if self._refused is not None:
-            return self._row(arrival, Verdict("failed", *self._refused))
-        refusal = permit()
-        if refusal is not None:
-            return self._row(arrival, Verdict("aborted", refusal))
-        call = Call(self._asked, self._clock)
-        aborted: Verdict | None = None
-        try:
-            head = self._head.render(f"{self._run_id}-{arrival.request_index}", len(body))
-            refusal = await call.run(self._transport, head + body, permit)
-            if refusal is not None:
-                aborted = Verdict("aborted", refusal)
-                call.abandon()
-        except TransportError as error:
-            call.failure, call.ending = error.failure, "lost"
-            call.abandon()
-        except asyncio.CancelledError:
-            _uncancel()
-            if not call.over:
-                aborted = Verdict("aborted", cancel_kind())
-            call.abandon()
-        except Exception as error:  # noqa: BLE001 - a fault of ours is a failed row too: one request must not end a shard
-            call.failure, call.ending = Failure("protocol", f"{type(error).__name__}: {error}"), "lost"
-            call.abandon()
+        if not self._quotes:
+            return self._body.said(arrival.pieces, before)
+        if row.status != "ok":
+            return self._body.said(instructions(arrival.pieces), before)
+        return self._body.said(arrival.pieces, before, row.content)
+
+    def begin(
+        self, arrival: Arrival, body: bytes, permit: Callable[[], str | None], ended: Callable[[Request], None]
+    ) -> Request:
+        """Sends one request, within this call where a connection is at hand. `ended` is called once, later, when its
+        user is free again: at the body's end, 10 ms after [DONE], or 1 s after the answer's end. Where the permit is
+        refused nothing is sent.
+        """
+        request = Request(self, arrival, len(body), ended)
+        request_bytes = self._render(arrival, len(body)) + body
+        refused = Verdict("failed", *self._refused) if self._refused is not None else None
+        if refused is None and (kind := permit()) is not None:
+            refused = Verdict("aborted", kind)
+        if refused is not None:
+            request.refused = refused
+            asyncio.get_running_loop().call_soon(request.end)
+            return request
+        if self._rounds is None:
+            self._rounds = Rounds()
+        request.call = Call(self._asked, self._clock, self._rounds, request.end)
+        request.call.start(self._transport, request_bytes, permit)
+        return request
+
+    def _render(self, arrival: Arrival, length: int) -> bytes:
+        more = b""
+        if self._session_header is not None and arrival.session is not None:
+            more = field(self._session_header, f"{self._run_id}-{arrival.session}")
+        return self._head.render(f"{self._run_id}-{arrival.request_index}", length, more)
+
+    def row(self, request: Request) -> Row:
+        """What it has come to."""
+        arrival, call = request.arrival, request.call
+        if call is None:
+            assert request.refused is not None
+            return self._row(arrival, request.refused)
         answer = call.reader.answer() if call.reader is not None else None
+        aborted = Verdict("aborted", call.refusal) if call.refusal is not None else request.refused
         verdict = aborted or self._verdict(call, answer, arrival)
-        return self._row(arrival, verdict, call, answer or _NO_BODY, len(body))
+        return self._row(arrival, verdict, call, answer or _NO_BODY, request.body_bytes)
 
     async def close(self) -> None:
         await self._transport.close()
@@ -174,6 +197,7 @@ class Requester:
             model=self._models[arrival.model],
             output_text=answer.text if status == "ok" and usage.output is None else None,
             token_ns=tuple([stamp - self.origin_ns for stamp in answer.token_ns]),
+            content=answer.content if self._quotes else "",
         )
 
     def _since(self, stamp_ns: int | None) -> int | None:
@@ -199,11 +223,30 @@ def _unspoken(spec: ShardSpec, secrets: Mapping[str, str]) -> list[str]:
     return sorted((value for value in values if len(value) >= 4), key=len, reverse=True)
 
 
-def _uncancel() -> None:
-    """The cancellation has done what it was for: the task goes on with a row."""
-    task = asyncio.current_task()
-    while task is not None and task.cancelling():
-        task.uncancel()
+class Request:
+    """One request in the air: function.flight.Airborne."""
+
+    def __init__(
+        self, requester: Requester, arrival: Arrival, body_bytes: int, ended: Callable[[Request], None]
+    ) -> None:
+        self.arrival = arrival
+        self.body_bytes = body_bytes
+        self.refused: Verdict | None = None  # why it was not sent, or given up
+        self.call: Call | None = None
+        self._requester = requester
+        self._ended = ended
+
+    def cancel(self, kind: str) -> None:
+        if self.call is not None:
+            if not self.call.over:
+                self.refused = Verdict("aborted", kind)
+            self.call.give_up()
+
+    def row(self) -> Row:
+        return self._requester.row(self)
+
+    def end(self) -> None:
+        self._ended(self)
 
 
 def _limit_text(kind: str, timeouts: Timeouts) -> str:

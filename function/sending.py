@@ -20,6 +20,7 @@ from function.open_loop import OpenLoop, limits
 from function.progress import State
 from function.recorder import PartWriter, Recorder
 from function.rim import Rim
+from function.sessions import Sessions
 from function.tally import Tally
 from function.timeline import Timeline
 from function.vigil import Vigil
@@ -52,6 +53,7 @@ class Sending:
         self._spec = spec
         self._performer = performer
         self._rim = rim
+        self._sessions: Sessions | None = None
         self._supply = Supply(workload, _reuse(spec))
         self._supply.start(rim.spawn, rim.fuse)
         self.recorder.start(rim.spawn, rim.fuse)
@@ -101,10 +103,14 @@ class Sending:
         return stop
 
     def _loop(self, timeline: Timeline) -> OpenLoop | ClosedLoop:
+        users = self._spec.users or 0
+        if self._spec.history is not None:
+            sessions = self._sessions = Sessions(self._supply, self._performer, self._rim.fuse)
+            return ClosedLoop(users, timeline, sessions, self.flight, self._rim)
         window = Window(self._supply, self._performer.prepare, self._rim.fuse)
         if self._spec.kind == "open":
             return OpenLoop(limits(self._spec, timeline), window, self.flight, self._rim)
-        return ClosedLoop(self._spec.users or 0, timeline, window, self.flight, self._rim)
+        return ClosedLoop(users, timeline, window, self.flight, self._rim)
 
     async def _flush_regularly(self) -> None:
         flush = self._rim.fuse.guard(self.recorder.flush)
@@ -114,6 +120,8 @@ class Sending:
 
     def _record(self, row: Row) -> None:
         self.recorder.record(row)
+        if self._sessions is not None:
+            self._sessions.heard(row)
 
 
 def _reuse(spec: ShardSpec) -> Reuse | None:

@@ -27,6 +27,7 @@ from function.contract.spec import ShardSpec
 from function.control import ControlWatch
 from function.flight import Performer
 from function.gate import Gate
+from function.guard import Guard
 from function.progress import ProgressReport
 from function.quiet import quiet
 from function.readiness import say_ready, wait_for_first_word, wait_for_go
@@ -42,6 +43,8 @@ from function.vigil import Vigil
 
 FLUSH_S = 10.0  # the least time that records and receipt get after the last request, however short the drain
 RECEIPT_PATIENCE_S = 10.0
+POLL_LIMIT_S = 1.0
+MARGIN_S = 10.0  # kept free before an invocation's limit, beside drain and flush; a plan keeps 5 s more
 
 Outcome = Literal["not_mine", "too_late", "not_granted", "sealed", "ran"]
 MakePerformer = Callable[[ShardSpec, Sequence[bytes], Mapping[str, str], Clock], Performer]  # called inside the loop
@@ -50,12 +53,14 @@ MakePerformer = Callable[[ShardSpec, Sequence[bytes], Mapping[str, str], Clock],
 @dataclass(frozen=True, slots=True)
 class Invocation:
     """What the platform knows. `started_ns`: the process's or sandbox's start on the worker's clock. `interrupted` says
-    why the process was told to end. `send_until_unix_ns`: the platform's limit less drain and flush."""
+    why the process was told to end. `limit_unix_ns`: when the platform ends it, by this machine's wall clock. `guard`:
+    what it may be made to do; None where whoever starts it may do everything anyway."""
 
     started_ns: int
     sources: Mapping[str, Resolver] = field(default_factory=dict)
     interrupted: Callable[[], str | None] = lambda: None
-    send_until_unix_ns: int | None = None
+    limit_unix_ns: int | None = None
+    guard: Guard | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,8 @@ async def run_shard(
     if rim.clock.wall_ns() + store_clock.offset()[0] > payload.not_after * 1e9:
         return ShardEnd("too_late", "this invocation was delivered after its time")
     spec = await load_spec(store, payload)
+    if invocation.guard is not None:
+        invocation.guard.check_spec(spec)
     attempt = _Attempt(spec, claim, store, commits, invocation, rim)
     with quiet():
         try:
@@ -120,7 +127,7 @@ class _Attempt:
         self._cold_start_ns = 0
 
     async def run(self, make_performer: MakePerformer) -> ShardEnd:
-        watch = ControlWatch(self._handle(), self._spec, self._gate, self._rim.clock)
+        watch = ControlWatch(self._handle(POLL_LIMIT_S), self._spec, self._gate, self._rim.clock)
         self._threads.append(self._rim.spawn("control", watch.step, self._rim.fuse))
         stop = await self._vigil.unless_stopped(self._get_ready(make_performer))
         if stop is None:
@@ -153,14 +160,14 @@ class _Attempt:
             self._handle(), self._claim, self._sending, clock, self._store_clock, spec.progress_s
         )
         self._cold_start_ns = clock.now_ns() - self._invocation.started_ns
-        until_unix_ns = self._invocation.send_until_unix_ns
+        until_unix_ns = self._send_until_unix_ns()
         await say_ready(self._commits, self._claim, self._store_clock, self._cold_start_ns, until_unix_ns)
         self._threads.append(self._rim.spawn("progress", self._report.step, self._rim.fuse))
 
     async def _serve(self, sending: Sending, report: ProgressReport, go: Go) -> ShardEnd:
         """Granted: from here on there is a receipt, whatever happens."""
         offset_ns, _ = self._store_clock.offset()
-        timeline = lay_out(go, self._spec, self._rim.clock, offset_ns, self._invocation.send_until_unix_ns)
+        timeline = lay_out(go, self._spec, self._rim.clock, offset_ns, self._send_until_unix_ns(go))
         ending = await sending.run(timeline, self._vigil, self._cold_start_ns)
         flushed_ns = max(sending.drained_ns, self._rim.clock.now_ns() + int(FLUSH_S * 1e9))
         try:
@@ -197,7 +204,17 @@ class _Attempt:
             at_unix_ns=self._rim.clock.wall_ns() + offset_ns,
         )
 
-    def _handle(self) -> ObjectStore:
+    def _send_until_unix_ns(self, go: Go | None = None) -> int | None:
+        """On the store's clock: by the invocation's limit, and by the longest that a run may take."""
+        limits = []
+        if self._invocation.limit_unix_ns is not None:
+            left_s = self._spec.drain_s + self._spec.flush_s + MARGIN_S
+            limits.append(self._invocation.limit_unix_ns + self._store_clock.offset()[0] - int(left_s * 1e9))
+        if go is not None and self._invocation.guard is not None:
+            limits.append(go.run_t0_unix_ns + int(self._invocation.guard.max_duration_s * 1e9))
+        return min(limits, default=None)
+
+    def _handle(self, limit_s: float | None = None) -> ObjectStore:
         """The store again, with connections of its own."""
-        self._handles.append(self._store.at(""))
+        self._handles.append(self._store.at("", limit_s=limit_s))
         return self._handles[-1]

@@ -23,7 +23,7 @@ class EventTooLong(ValueError):
 class Decoder:
     """Feed it reads in order; it answers each with the events that read completed."""
 
-    __slots__ = ("_after_cr", "_between", "_data", "_held", "_lead", "_line", "_name")
+    __slots__ = ("_after_cr", "_data", "_held", "_lead", "_line", "_name", "between")
 
     def __init__(self) -> None:
         self._lead: bytes | None = b""  # start of the stream until it is known whether a BOM stands there
@@ -32,12 +32,12 @@ class Decoder:
         self._data: list[bytes] = []
         self._name = b""
         self._held = 0
-        self._between = False  # nothing is pending: the next byte begins an event
+        self.between = False  # nothing is pending: the next byte begins an event
 
     def feed(self, chunk: bytes) -> list[Event]:
         """Events completed by `chunk`. Raises EventTooLong."""
         # Nearly every read of a token stream is exactly one plain event: four looks at it are enough.
-        plain = self._between and chunk[:6] == b"data: " and chunk[-2:] == b"\n\n"
+        plain = self.between and chunk[:6] == b"data: " and chunk[-2:] == b"\n\n"
         if plain and chunk.find(b"\n", 6) == len(chunk) - 2 and b"\r" not in chunk:
             return [(chunk[6:-2], b"")]
         events: list[Event] = []
@@ -46,7 +46,7 @@ class Decoder:
                 self._field(line)
             else:
                 self._dispatch(events)
-        self._between = not (self._line or self._data or self._name or self._after_cr or self._lead is not None)
+        self.between = not (self._line or self._data or self._name or self._after_cr or self._lead is not None)
         return events
 
     def finish(self) -> Event | None:

@@ -4,6 +4,8 @@ Knows what real servers send between the first byte and the last: role-only and 
 chunks without choices, usage in any chunk (cumulative, so the last one counts), several interleaved choices, errors
 inside a 200, events that cannot be read. Refuses to know clocks, sockets and which API it is: the dialect decodes.
 A token's time is the stamp of the read that completed its event. After the end only usage is taken and no time moves.
+
+Reads may come one by one (`feed`) or many together (`feed_all`), which costs a third and says the same.
 """
 
 from __future__ import annotations
@@ -15,14 +17,13 @@ from typing import Any
 import msgspec
 
 from function.answer import Answer
-from function.dialects.port import Choice, Chunk, Dialect
+from function.dialects.port import NOTHING, Choice, Chunk, Dialect
 from function.error_text import error_text
+from function.plain import UNREADABLE, Run, Runs, spread
 from function.sse import Decoder, EventTooLong
 from function.usage import Usage, read_usage
 
-UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _CHUNK_NAMES = (b"", b"message")  # events under other names are notices, and may be in any form
-NOTHING = (b"", b"null", b"false", b'""', b"{}", b"[]")  # an `error` or `usage` key that says there is none
 
 
 class Notice(msgspec.Struct):
@@ -33,9 +34,13 @@ class Notice(msgspec.Struct):
 
 
 class StreamFold:
-    """`choices`: how many choices must end. `wants_usage`: usage was asked for, so [DONE] before it is not all yet."""
+    """`choices`: how many choices must end. `wants_usage`: usage was asked for, so [DONE] before it is not all yet.
+    `keeps_content`: what the first choice answers will be quoted to the server in a later turn.
+    """
 
-    def __init__(self, dialect: Dialect, choices: int = 1, wants_usage: bool = False) -> None:
+    def __init__(
+        self, dialect: Dialect, choices: int = 1, wants_usage: bool = False, keeps_content: bool = False
+    ) -> None:
         self._decode = dialect.decode_chunk
         self._choices = choices
         self._wants_usage = wants_usage
@@ -43,6 +48,7 @@ class StreamFold:
         self._token_ns: list[int] = []
         self._first_content_ns: int | None = None
         self._texts: dict[int, list[str]] = {}
+        self._content: list[str] | None = [] if keeps_content else None
         self._ended: set[int] = set()
         self._finish_reason: str | None = None
         self._done = False
@@ -51,7 +57,9 @@ class StreamFold:
         self._fault: tuple[str, str] | None = None
         self._usage = b""
         self._timings = b""
+        self._runs = Runs(self._decode)
         self.settled = False
+        self.settled_ns: int | None = None
         self.last_data_ns: int | None = None
 
     @property
@@ -62,14 +70,56 @@ class StreamFold:
     def waits_for_token(self) -> bool:
         return not self._token_ns
 
+    @property
+    def patient(self) -> bool:
+        """Whole events in the middle of the answer may come later and together: there is no first token to wait for."""
+        return bool(self._token_ns) and self._events.between and not self.settled
+
     def feed(self, stamp_ns: int, data: bytes) -> None:
+        self._feed(stamp_ns, data, stamp_ns)
+
+    def _feed(self, at_ns: int, data: bytes, read_ns: int) -> None:
+        """`at_ns` is the instant of the first event in it. Events of one read share that of the read; a nanosecond
+        keeps their order."""
         try:
             for payload, name in self._events.feed(data):
-                self.event(stamp_ns, payload, name)
-                stamp_ns += 1  # events of one read share its instant; a nanosecond keeps their order
+                self.event(at_ns, payload, name)
+                at_ns += 1
         except EventTooLong as error:
             self._fault = ("protocol", str(error))
             self.settled = True
+        if self.settled and self.settled_ns is None:
+            self.settled_ns = read_ns
+
+    def feed_all(self, stamps: Sequence[int], reads: Sequence[bytes]) -> None:
+        """The reads in order, each with its stamp."""
+        self._fold(stamps, stamps, reads)
+
+    def _fold(self, at_ns: Sequence[int], read_ns: Sequence[int], reads: Sequence[bytes]) -> None:
+        at = 0
+        while at < len(reads):
+            run = self._runs.first(reads[at:]) if self._events.between and not self.settled else None
+            if run is not None:
+                self._take_run(run, at_ns[at : at + run.reads])
+                at += run.reads
+                continue
+            events = spread(reads[at]) if self._events.between else ()
+            if len(events) > 1:
+                self._fold([at_ns[at] + number for number in range(len(events))], [read_ns[at]] * len(events), events)
+            else:
+                self._feed(at_ns[at], reads[at], read_ns[at])
+            at += 1
+
+    def _take_run(self, run: Run, stamps: Sequence[int]) -> None:
+        self._token_ns += stamps
+        self.last_data_ns = stamps[-1]
+        self._said(run.slot.choice).append(run.text)
+        if run.slot.reasoning:
+            return
+        if self._first_content_ns is None:
+            self._first_content_ns = stamps[0]
+        if self._content is not None and not run.slot.choice:
+            self._content.append(run.text)
 
     def end(self, stamp_ns: int) -> None:
         last = self._events.finish()
@@ -129,6 +179,8 @@ class StreamFold:
                 if content and self._first_content_ns is None:
                     self._first_content_ns = stamp_ns
                 self._said(choice.index or 0).append(reasoning + content if reasoning else content)
+                if self._content is not None and not choice.index:
+                    self._content.append(content)
             if choice.finish_reason:
                 self._finish(choice.index or 0, str(choice.finish_reason))
         if bears:
@@ -186,6 +238,7 @@ class StreamFold:
             fault=self._fault,
             usage=usage,
             text="".join(piece for index in sorted(self._texts) for piece in self._texts[index]),
+            content="".join(self._content or ()),
         )
 
 

@@ -5,10 +5,13 @@ A whole body has no token times: it arrives as one, so its last token is its end
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from function.answer import Answer
-from function.dialects.port import Chunk, Dialect
+from function.dialects.port import NOTHING, Chunk, Dialect
 from function.error_text import error_text
-from function.stream import NOTHING, UNREADABLE, is_error, mended
+from function.plain import UNREADABLE
+from function.stream import is_error, mended
 from function.usage import Usage, read_usage
 
 BODY_LIMIT = 64 << 20
@@ -20,6 +23,8 @@ class WholeBody:
 
     complete = False
     waits_for_token = False
+    settled_ns = None
+    patient = False
 
     def __init__(self, dialect: Dialect) -> None:
         self._decode = dialect.decode_body
@@ -32,6 +37,10 @@ class WholeBody:
         self.last_data_ns = stamp_ns
         if len(self._parts) <= BODY_LIMIT:
             self._parts += data
+
+    def feed_all(self, stamps: Sequence[int], reads: Sequence[bytes]) -> None:
+        for stamp_ns, data in zip(stamps, reads):
+            self.feed(stamp_ns, data)
 
     def end(self, stamp_ns: int) -> None:
         self._end_ns = stamp_ns
@@ -62,6 +71,8 @@ class ErrorBody:
     """The body of an answer that failed by its HTTP status: nothing in it matters but the message."""
 
     settled = True
+    settled_ns = None
+    patient = False
     complete = False
     waits_for_token = False
     last_data_ns = None
@@ -72,6 +83,10 @@ class ErrorBody:
     def feed(self, stamp_ns: int, data: bytes) -> None:
         if len(self._parts) < ERROR_LIMIT:
             self._parts += data
+
+    def feed_all(self, stamps: Sequence[int], reads: Sequence[bytes]) -> None:
+        for stamp_ns, data in zip(stamps, reads):
+            self.feed(stamp_ns, data)
 
     def end(self, stamp_ns: int) -> None:
         return
@@ -98,4 +113,5 @@ def _completion(whole: Chunk, end_ns: int) -> Answer:
         finish_reason=reasons[0] if reasons else None,
         usage=usage,
         text=text,
+        content=choices[0].content() if choices else "",
     )

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from io import BytesIO
+from itertools import count
 from typing import Any, NamedTuple
 
 from arro3.io import read_ipc
 
 from function.arrival import Arrival, Piece
 from function.contract.errors import ContractError
-from function.contract.workload import COLUMNS
+from function.contract.workload import COLUMNS, session_name
 from function.fuse import Fuse
 from function.ticker import Running, Spawn
 
@@ -26,9 +27,10 @@ _IDLE_S = 1.0
 
 
 class Chunk(NamedTuple):
-    """`columns`: a list per contract.workload.COLUMNS, all of one length. `first_row` counts from the part's start."""
+    """`columns`: a list per contract.workload.COLUMNS, all of one length. `first_row` counts from the part's start,
+    `pass_` how often the part was read before."""
 
-    reused: bool
+    pass_: int
     first_row: int
     columns: tuple[list[Any], ...]
 
@@ -55,7 +57,7 @@ class Supply:
         self._reuse = reuse
         self._next_index = reuse.next_index if reuse else 0
         self._spent = False
-        self._chunk = Chunk(False, 0, ([],))
+        self._chunk = Chunk(0, 0, ([],))
         self._at = 0
         self._thread: Running | None = None
 
@@ -101,7 +103,7 @@ class Supply:
             eligible_ns=due_ns,
             output_tokens=None if output < 0 else output,
             model=model,
-            session=session,
+            session=session_name(session, self._chunk.pass_),
             pieces=tuple(map(Piece, *pieces)),
         )
 
@@ -116,7 +118,7 @@ class Supply:
 
     def _number(self, index: int, reuse: Reuse) -> int | None:
         """A row's own index the first time it is used; afterwards the next unused one, None past the block's end."""
-        if self._chunk.reused:
+        if self._chunk.pass_:
             index = self._next_index
             if index >= reuse.limit:
                 return None
@@ -125,15 +127,13 @@ class Supply:
 
 
 def _passes(body: bytes, endless: bool) -> Iterator[Chunk]:
-    reused = False
-    while True:
+    for pass_ in count():
         row = 0
         for columns in _chunks(body):
-            yield Chunk(reused, row, columns)
+            yield Chunk(pass_, row, columns)
             row += len(columns[0])
         if not endless or not row:
             return
-        reused = True
 
 
 def _chunks(body: bytes) -> Iterator[tuple[list[Any], ...]]:

@@ -53,7 +53,7 @@ def run(arguments: list[str]) -> Outcome | int:
     from orchestrator.outcome import Outcome, Problem
     from orchestrator.verbs import benchctl
 
-    name = next((word for word in arguments if word in benchctl.commands), "")
+    name = _name(benchctl, arguments)
     try:
         value = _invoke(arguments)
     except click.exceptions.Exit as asked:
@@ -74,6 +74,16 @@ def run(arguments: list[str]) -> Outcome | int:
     except Exception as error:  # noqa: BLE001  the one place that turns what nobody foresaw into one line and exit 1
         return _unforeseen(name, error)
     return value if isinstance(value, Outcome | int) else outcome.OK
+
+
+def _name(group: click.Group, arguments: Sequence[str]) -> str:
+    """The command's, as in `launch` or `infra up`; "" where the line names none."""
+    import click
+
+    word = next((word for word in arguments if word in group.commands), "")
+    command = group.commands.get(word)
+    inner = _name(command, arguments[arguments.index(word) + 1 :]) if isinstance(command, click.Group) else ""
+    return f"{word} {inner}".rstrip()
 
 
 def _invoke(arguments: list[str]) -> object:

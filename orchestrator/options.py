@@ -50,5 +50,16 @@ def root_option(command: F) -> F:
     return click.option("--root", default=".", show_default=True, metavar="URI", help=words)(command)
 
 
+def cloud_root_option(command: F) -> F:
+    words = "Folder or URI that holds runs/. Default: the working folder, on a cloud the provisioned bucket."
+    return click.option("--root", metavar="URI", help=words)(command)
+
+
+def state_option(command: F) -> F:
+    words = "Folder of infra up's state. Default: BENCHCTL_STATE, else .benchctl."
+    return click.option("--state", metavar="DIR", help=words)(command)
+
+
 def run_argument(command: F) -> F:
-    return click.argument("run")(root_option(command))
+    words = "Folder or URI that holds runs/. Default: the working folder, then the provisioned buckets."
+    return click.argument("run")(click.option("--root", metavar="URI", help=words)(command))

@@ -12,16 +12,18 @@ from typing import Any, Literal
 import click
 
 from orchestrator import __version__
+from orchestrator.infra_verbs import infra
 from orchestrator.options import (
+    cloud_root_option,
     config_argument,
     duration,
     json_option,
     provider_option,
-    root_option,
-    run_argument,
     share,
+    state_option,
 )
 from orchestrator.outcome import Outcome
+from orchestrator.run_verbs import RUN_VERBS
 
 ProviderName = Literal["local", "aws", "gcp"]
 
@@ -96,35 +98,48 @@ def validate(config: Path, assignments: tuple[str, ...], as_json: bool) -> Outco
 @benchctl.command()
 @config_argument
 @provider_option
+@state_option
 @click.option("--detach", is_flag=True, help="As launch --detach would.")
 @json_option
-def plan(config: Path, assignments: tuple[str, ...], provider: ProviderName, detach: bool, as_json: bool) -> Outcome:
-    """Show exactly what launch will do with CONFIG: stages, requests, lanes, sizes. Sends nothing.
+def plan(
+    config: Path,
+    assignments: tuple[str, ...],
+    provider: ProviderName,
+    state: str | None,
+    detach: bool,
+    as_json: bool,
+) -> Outcome:
+    """Show exactly what launch will do with CONFIG: stages, requests, lanes, sizes, cost. Sends nothing.
+
+    On a cloud its quotas are asked for, and nothing else; before anything is provisioned the defaults are assumed.
 
     \b
     Examples:
       benchctl plan benchctl.yaml
       benchctl plan benchctl.yaml --set fanout.lanes=8 --json
+      benchctl plan benchctl.yaml --provider aws
     """
     from orchestrator.commands import plan as command
     from orchestrator.launch.prepare import Asked
 
-    return command.run(Asked(str(config), provider, assignments=assignments, detach=detach))
+    return command.run(Asked(str(config), provider, assignments=assignments, detach=detach, state=state))
 
 
 @benchctl.command()
 @config_argument
 @provider_option
-@root_option
+@cloud_root_option
+@state_option
 @click.option("--run-id", metavar="ID", help="Name the run. Default: the time, and four random digits.")
 @click.option("--detach", is_flag=True, help="Leave once all workers have their go (plans of one slice).")
-@click.option("--yes", is_flag=True, help="Do not ask before a run that costs money.")
+@click.option("--yes", is_flag=True, help="Do not ask before a run that costs money. Without a terminal nobody can be.")
 @json_option
 def launch(
     config: Path,
     assignments: tuple[str, ...],
     provider: ProviderName,
-    root: str,
+    root: str | None,
+    state: str | None,
     run_id: str | None,
     detach: bool,
     yes: bool,
@@ -132,125 +147,74 @@ def launch(
 ) -> Outcome:
     """Run CONFIG: plan, check, fan out, watch, merge, report.
 
-    Ctrl-C aborts the run within seconds everywhere, and still reports what was measured.
+    Ctrl-C aborts the run within seconds everywhere, and still reports what was measured. On a cloud everything it
+    needs is checked first (see doctor), and what it will cost is asked about.
 
     \b
     Examples:
       benchctl launch benchctl.yaml
       benchctl launch benchctl.yaml --set fanout.lanes=4 --root /data/bench --json
+      benchctl launch benchctl.yaml --provider aws --yes
     """
     from orchestrator.commands import launch as command
     from orchestrator.launch.prepare import Asked
 
-    return command.run(Asked(str(config), provider, root, run_id, assignments, detach))
+    return command.run(Asked(str(config), provider, root, run_id, assignments, detach, state, yes))
+
+
+for _command in RUN_VERBS:
+    benchctl.add_command(_command)
 
 
 @benchctl.command()
-@run_argument
+@click.argument("config", metavar="[CONFIG]", required=False)
+@provider_option
+@cloud_root_option
+@state_option
+@click.option("--calibrate", is_flag=True, help="Measure what a lane can do on this machine (half a minute), for plan.")
 @json_option
-def status(run: str, root: str, as_json: bool) -> Outcome:
-    """Show how far RUN is, from its store alone.
+def doctor(
+    config: str | None, provider: ProviderName, root: str | None, state: str | None, calibrate: bool, as_json: bool
+) -> Outcome:
+    """Check everything a launch needs, and say what to change. Sends nothing to an endpoint.
 
-    \b
-    Example:
-      benchctl status 20261125-103000-ab12 --root /data/bench
-    """
-    from orchestrator.commands import status as command
-
-    return command.run(run, root)
-
-
-@benchctl.command()
-@run_argument
-@json_option
-def attach(run: str, root: str, as_json: bool) -> Outcome:
-    """Watch RUN from here; finish it where its launch has died.
-
-    While its launch lives this only watches, and Ctrl-C leaves the run alone. Exits with the run's verdict.
-
-    \b
-    Example:
-      benchctl attach 20261125-103000-ab12
-    """
-    from orchestrator.arrow import keep_pandas_out
-
-    keep_pandas_out()
-    from orchestrator.commands import attach as command
-
-    return command.run(run, root)
-
-
-@benchctl.command()
-@run_argument
-@json_option
-def abort(run: str, root: str, as_json: bool) -> Outcome:
-    """Stop RUN, from any machine that can write to its store.
-
-    Workers stop within about two seconds; what they have measured is kept, and merged by the run's launch or by
-    benchctl merge.
-
-    \b
-    Example:
-      benchctl abort 20261125-103000-ab12 --root /data/bench
-    """
-    from orchestrator.commands import abort as command
-
-    return command.run(run, root)
-
-
-@benchctl.command()
-@root_option
-@json_option
-def runs(root: str, as_json: bool) -> Outcome:
-    """List the runs under --root: when, how much, and how they ended.
-
-    \b
-    Example:
-      benchctl runs --root /data/bench
-    """
-    from orchestrator.commands import runs as command
-
-    return command.run(root)
-
-
-@benchctl.command()
-@run_argument
-@json_option
-def merge(run: str, root: str, as_json: bool) -> Outcome:
-    """Merge RUN again from its stored parts, and write its report. Exits with the run's verdict.
-
-    Refused while somebody still carries the run on; what nobody carries on any more is ended first.
+    With CONFIG for that run, without one for whatever may come. On a cloud: credentials, function and package, quotas,
+    failure queue, bucket, and what a worker there sees of secrets and endpoint. Exits with 2 where a launch would be
+    refused.
 
     \b
     Examples:
-      benchctl merge 20261125-103000-ab12
-      benchctl merge /archive/20261125-103000-ab12
+      benchctl doctor
+      benchctl doctor --calibrate
+      benchctl doctor --root /data/bench --json
+      benchctl doctor benchctl.yaml --provider aws
     """
-    from orchestrator.arrow import keep_pandas_out
+    from orchestrator.commands import doctor as command
 
-    keep_pandas_out()
-    from orchestrator.commands import merge as command
-
-    return command.run(run, root)
+    return command.run(command.Asked(provider, root, state, config, calibrate))
 
 
 @benchctl.command()
-@run_argument
-@click.option("--format", "formats", metavar="A,B", help="json, parquet, html, inference-perf. Default: all.")
+@provider_option
+@click.option("--arch", default="arm64", show_default=True, help="What the function runs on: arm64 or x86_64.")
+@click.option("--out", type=click.Path(path_type=Path), default="dist", show_default=True, help="Folder for the zip.")
 @json_option
-def report(run: str, root: str, formats: str | None, as_json: bool) -> Outcome:
-    """Write RUN's report again, in the formats asked for. Exits with the run's verdict.
+def package(provider: ProviderName, arch: str, out: Path, as_json: bool) -> Outcome:
+    """Build the function's package: the same inputs give the same bytes, whatever machine builds it.
+
+    infra up does this by itself.
 
     \b
-    Example:
-      benchctl report 20261125-103000-ab12 --format html,parquet
+    Examples:
+      benchctl package --provider aws
+      benchctl package --provider aws --arch x86_64 --out build/ --json
     """
-    from orchestrator.arrow import keep_pandas_out
+    from orchestrator.commands import package as command
 
-    keep_pandas_out()
-    from orchestrator.commands import report as command
+    return command.run(provider, arch, out)
 
-    return command.run(run, root) if formats is None else command.run(run, root, formats)
+
+benchctl.add_command(infra)
 
 
 @benchctl.command("mock-server")

@@ -93,7 +93,21 @@ class Cost(msgspec.Struct, frozen=True):
     control_requests: int | None = None
 
 
+class RegionPlan(msgspec.Struct, frozen=True):
+    """Where lanes of a cloud's run are invoked, and where their failures and logs are found. No secrets.
+
+    `function`: what is invoked. `failure_queue`, `log_group`: "" where the platform has none.
+    """
+
+    region: str
+    function: str
+    failure_queue: str = ""
+    log_group: str = ""
+
+
 class Plan(msgspec.Struct, frozen=True):
+    """Lane i runs in `regions[i % len(regions)]`; none on the local provider."""
+
     run_id: str
     provider: Literal["local", "aws", "gcp"]
     created_unix_ns: int
@@ -113,4 +127,5 @@ class Plan(msgspec.Struct, frozen=True):
     data: dict[str, Any]  # {"type", "usable", "skipped": [{"reason","count"}], "notes": [...]}
     findings: tuple[dict[str, Any], ...] = ()  # findings known at plan time, e.g. key_ignored, embedded in the report
     max_concurrency: int | None = None
+    regions: tuple[RegionPlan, ...] = ()
     schema_version: int = 1

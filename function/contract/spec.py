@@ -38,6 +38,7 @@ class Target(msgspec.Struct, frozen=True):
     extra_body: dict[str, Any] = {}
     secret_body: dict[str, SecretRef] = {}
     ignore_eos: bool = True
+    session_header: str | None = None  # carries `<run_id>-<session>` of a request that is a session's turn
     ca_file: str | None = None
     cert_path: str | None = None
     key_path: str | None = None
@@ -82,7 +83,9 @@ class ShardSpec(msgspec.Struct, frozen=True):
     users: int | None = None  # closed loop: this lane's share of the concurrency
     cap: int | None = None  # open loop: this lane's share of load.max_concurrency
     backlog_s: float = 0.0  # open loop with a cap: so long after the slice's end what waits may be sent
-    next_index: int = 0  # closed loop by time: first request_index of this slice's block of M
+    # closed loop by time: first request_index of this slice's block of M; with sessions the first one for rows used
+    # again, past all that the rows have
+    next_index: int = 0
     index_stride: int = 1  # closed loop by time: lanes; a reused row takes the next unused index of the block
     index_limit: int | None = None  # closed loop by time: end of the block
     lease_s: float = 30.0
@@ -93,4 +96,7 @@ class ShardSpec(msgspec.Struct, frozen=True):
     drain_s: float = 120.0
     flush_s: float = 5.0
     progress_s: float = 1.0
+    # Rows of one session are turns, sent one after the other. received: a turn's prompt quotes the answers that came;
+    # recorded: its row brings the answer to the turn before. None: every row stands alone.
+    history: Literal["received", "recorded"] | None = None
     schema_version: int = 1

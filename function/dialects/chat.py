@@ -108,24 +108,32 @@ def _calls(delta: Delta) -> str:
 _OPEN = tuple(b'{"role":"' + role.encode() + b'","content":"' for role in ROLES)
 
 
-def _messages(pieces: Sequence[Piece], texts: Sequence[memoryview]) -> list[Buffer]:
-    parts: list[Buffer] = [b'"messages":[']
+def _said(pieces: Sequence[Piece], texts: Sequence[memoryview], before: bytes) -> list[Buffer]:
+    """The inside of the array of messages."""
+    parts: list[Buffer] = [before]
     closing = b""
     for role, text, start, size in pieces:
         if role != CONTINUE:
-            parts.append(closing + (b"," if closing else b"") + _OPEN[role])
+            parts.append(closing + (b"," if closing or before else b"") + _OPEN[role])
             closing = b'"}'
         elif not closing:
             raise ContractError("a prompt's first piece continues a message that was never opened", path="workload")
         parts.append(texts[text][start : start + size])
-    parts.append(closing + b"]")
+    parts.append(closing)
     return parts
+
+
+def _answered(content: str) -> bytes:
+    return b"," + _OPEN[ROLES.index("assistant")][:-1] + msgspec.json.encode(content) + b"}"
 
 
 CHAT = Dialect(
     path="/v1/chat/completions",
     prompt_key="messages",
-    prompt=_messages,
+    opening=b'"messages":[',
+    closing=b"]",
+    said=_said,
+    answered=_answered,
     decode_chunk=msgspec.json.Decoder(Chunk).decode,
     decode_body=msgspec.json.Decoder(Body).decode,
 )

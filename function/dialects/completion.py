@@ -30,14 +30,22 @@ class Chunk(msgspec.Struct):
     timings: msgspec.Raw = msgspec.Raw(b"")
 
 
-def _prompt(pieces: Sequence[Piece], texts: Sequence[memoryview]) -> list[Buffer]:
-    return [b'"prompt":"', *(texts[text][start : start + size] for _, text, start, size in pieces), b'"']
+def _said(pieces: Sequence[Piece], texts: Sequence[memoryview], before: bytes) -> list[Buffer]:
+    return [before, *(texts[text][start : start + size] for _, text, start, size in pieces)]
+
+
+def _answered(content: str) -> bytes:
+    """A completion goes on where the prompt ended."""
+    return msgspec.json.encode(content)[1:-1]
 
 
 COMPLETION = Dialect(
     path="/v1/completions",
     prompt_key="prompt",
-    prompt=_prompt,
+    opening=b'"prompt":"',
+    closing=b'"',
+    said=_said,
+    answered=_answered,
     decode_chunk=msgspec.json.Decoder(Chunk).decode,
     decode_body=msgspec.json.Decoder(Chunk).decode,
 )

@@ -46,18 +46,28 @@ class Chunk(Protocol):
     def timings(self) -> Any: ...
 
 
+NOTHING = (b"", b"null", b"false", b'""', b"{}", b"[]")  # an `error` or `usage` key that says there is none
 Buffer = bytes | memoryview
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """`prompt` gives the JSON member that holds the prompt, as parts to join; its key is `prompt_key`.
+    """The prompt is the JSON member `opening`, what is said, `closing`; its key is `prompt_key`. `said` gives parts to
+    join: what was said before, then the pieces. `answered` is an answer as it follows on what was said.
 
+    So a later turn's prompt begins with the very bytes of the one before, which is what prefix caches go by.
     The decoders raise msgspec.MsgspecError, UnicodeDecodeError or RecursionError on what they cannot read.
     """
 
     path: str
     prompt_key: str
-    prompt: Callable[[Sequence[Piece], Sequence[memoryview]], list[Buffer]]
+    opening: bytes
+    closing: bytes
+    said: Callable[[Sequence[Piece], Sequence[memoryview], bytes], list[Buffer]]
+    answered: Callable[[str], bytes]
     decode_chunk: Callable[[bytes], Chunk]
     decode_body: Callable[[bytes], Chunk]
+
+    def prompt(self, pieces: Sequence[Piece], texts: Sequence[memoryview], before: bytes = b"") -> list[Buffer]:
+        """The whole member, as parts to join. ContractError where the pieces make no prompt."""
+        return [self.opening, *self.said(pieces, texts, before), self.closing]

@@ -51,7 +51,7 @@ def main() -> int:
     )
     try:
         payload = decode(Payload, sys.stdin.buffer.read(), "the payload on standard input")
-        with asyncio.Runner(loop_factory=_new_loop) as runner:
+        with asyncio.Runner(loop_factory=new_loop) as runner:
             end = runner.run(_run(payload, invocation, clock))
     except BenchctlError as error:
         print(f"error[{error.code}]: {error.message}" + (f" ({error.hint})" if error.hint else ""), file=sys.stderr)
@@ -70,7 +70,8 @@ def _requester(spec: ShardSpec, texts: Sequence[bytes], secrets: Mapping[str, st
     return Requester(spec, texts, secrets, open_transport(spec.target, clock), clock)
 
 
-def _new_loop() -> asyncio.AbstractEventLoop:
+def new_loop() -> asyncio.AbstractEventLoop:
+    """uvloop's, where there is one."""
     try:
         import uvloop
     except ImportError:  # not made for this platform

@@ -119,7 +119,7 @@ class LocalStore:
             with locked(own, PUT_WAIT_S):  # a replace under way must not bring it back
                 os.unlink(path)
 
-    def at(self, folder: str) -> LocalStore:
+    def at(self, folder: str, *, limit_s: float | None = None) -> LocalStore:
         return LocalStore(Path(self._root), self._below + folder_prefix(folder))
 
     def close(self) -> None:

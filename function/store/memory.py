@@ -96,7 +96,7 @@ class MemoryStore:
         with self._shelf.lock:
             self._shelf.objects.pop(whole, None)
 
-    def at(self, folder: str) -> MemoryStore:
+    def at(self, folder: str, *, limit_s: float | None = None) -> MemoryStore:
         below = MemoryStore()
         below._shelf = self._shelf
         below._below = self._below + folder_prefix(folder)

@@ -15,6 +15,7 @@ from function.contract.errors import UsageError
 from function.store.key import folder_prefix
 from function.store.port import ObjectStore
 
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 
 
@@ -80,4 +81,19 @@ def _open_file(uri: str) -> ObjectStore:
     return LocalStore(Path(os.fsdecode(raw)))
 
 
-OPENERS: dict[str, Callable[[str], ObjectStore]] = {"": _open_path, "file": _open_file}
+def _open_s3(uri: str) -> ObjectStore:
+    from function.amazon import Amazon
+    from function.store.s3 import S3Store
+
+    bucket, _, folder = uri[len("s3:") :].removeprefix("//").partition("/")
+    if not _BUCKET.fullmatch(bucket) or not uri[len("s3:") :].startswith("//"):
+        raise UsageError(
+            f"cannot open {uri!r}: no bucket's name in it", code="store_uri", hint="write s3://bucket/folder"
+        )
+    try:
+        return S3Store(Amazon(), bucket, folder)
+    except ValueError as error:  # a folder that is none
+        raise UsageError(f"cannot open {uri!r}: {error}", code="store_uri", hint="write s3://bucket/folder") from error
+
+
+OPENERS: dict[str, Callable[[str], ObjectStore]] = {"": _open_path, "file": _open_file, "s3": _open_s3}

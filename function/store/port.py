@@ -72,8 +72,11 @@ class ObjectStore(Protocol):
         """Absent is fine."""
         ...
 
-    def at(self, folder: str) -> ObjectStore:
-        """The same store seen from a folder below (`""`: a second handle with connections of its own)."""
+    def at(self, folder: str, *, limit_s: float | None = None) -> ObjectStore:
+        """The same store seen from a folder below (`""`: a second handle with connections of its own).
+
+        `limit_s`: a call of the new handle, or of one made from it, fails after about that time and is not repeated,
+        where the store lies behind a network; for who would rather ask anew. None: as this handle."""
         ...
 
     def close(self) -> None: ...

@@ -8,8 +8,8 @@ comes back goes to the sink inside `data_received`, with a stamp taken as its fi
 from __future__ import annotations
 
 import asyncio
-import errno
 import functools
+import socket
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -22,7 +22,8 @@ from yarl import URL
 
 from function.clock import Clock
 from function.contract.spec import Target
-from function.error_text import shorten
+from function.transport.aiohttp_failure import failure_of, line
+from function.transport.allowing import AddressRule, check_address
 from function.transport.hangup import has_hung_up
 from function.transport.head import parse_endpoint
 from function.transport.keeping import Keeping
@@ -31,8 +32,10 @@ from function.transport.port import (
     LINE_LIMIT,
     READ_BYTES,
     Failure,
+    LoopDriven,
     Sink,
     Stamping,
+    TellsAtOnce,
     TransportError,
     WarmUp,
 )
@@ -109,7 +112,7 @@ class _Handler(ResponseHandler):
                 self._conclude(None)
                 return
         if (error := self.exception()) is not None:
-            self._conclude(Failure("protocol", f"the answer is not HTTP/1.1: {_line(error)}"))
+            self._conclude(Failure("protocol", f"the answer is not HTTP/1.1: {line(error)}"))
 
     def feed_data(self, data: Any, size: int = 0) -> None:
         """A head was parsed. Without a sink it is aiohttp's own business: an answer to CONNECT, or a stray one."""
@@ -141,7 +144,7 @@ class _Handler(ResponseHandler):
             self._conclude(None)  # a body that ends where the connection does
         else:
             where = "before it answered" if body is None else "in the middle of the answer"
-            why = f": {_line(exc)}" if exc is not None else ""
+            why = f": {line(exc)}" if exc is not None else ""
             self._conclude(Failure("connection_lost", f"the server's connection ended {where}{why}"))
 
     def _conclude(self, failure: Failure | None) -> None:
@@ -199,16 +202,29 @@ class _Resolver(aiohttp.ThreadedResolver):
 class _Connector(aiohttp.TCPConnector):
     """The connector, building our protocol."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Clock, resolver: _Resolver) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, clock: Clock, resolver: _Resolver, rule: AddressRule | None
+    ) -> None:
         # limit=0: a client that queues for connections of its own making measures itself.
         super().__init__(
-            limit=0, ttl_dns_cache=DNS_CACHE_S, keepalive_timeout=KEEP_ALIVE_S, resolver=resolver, loop=loop
+            limit=0,
+            ttl_dns_cache=DNS_CACHE_S,
+            keepalive_timeout=KEEP_ALIVE_S,
+            resolver=resolver,
+            loop=loop,
+            socket_factory=None if rule is None else functools.partial(_allowed_socket, rule),
         )
         self.keeping = Keeping(loop.call_later)
         self._factory = cast(Any, functools.partial(_Handler, loop=loop, clock=clock, keeping=self.keeping))
 
 
-class AiohttpChannel:
+def _allowed_socket(rule: AddressRule, where: tuple[Any, ...]) -> socket.socket:
+    family, kind, protocol, _, address = where
+    check_address(rule, address[0])
+    return socket.socket(family, kind, protocol)
+
+
+class AiohttpChannel(TellsAtOnce):
     """function.transport.port.Channel."""
 
     def __init__(self, connection: Connection, connect_ns: int | None) -> None:
@@ -228,17 +244,17 @@ class AiohttpChannel:
         self._connection.release()
 
 
-class AiohttpTransport:
+class AiohttpTransport(LoopDriven):
     """function.transport.port.Transport. Build it inside the running loop; raises UsageError for a bad URL or file."""
 
-    def __init__(self, target: Target, clock: Clock) -> None:
+    def __init__(self, target: Target, clock: Clock, rule: AddressRule | None = None) -> None:
         loop = asyncio.get_running_loop()
         endpoint = parse_endpoint(target.root)
         proxy = environment_proxy(endpoint)
         self._secure = endpoint.scheme == "https"
         self._clock = clock
         self._resolver = _Resolver(loop, clock)
-        self._connector = _Connector(loop, clock, self._resolver)
+        self._connector = _Connector(loop, clock, self._resolver, rule)
         self.absolute_form = f"http://{endpoint.authority}" if proxy and not self._secure else ""
         self.proxy_headers: Mapping[str, str] = proxy.headers if proxy and not self._secure else {}
         # Never sent: the connector reads from it where to connect to, and how.
@@ -265,7 +281,7 @@ class AiohttpTransport:
             try:
                 connection = await self._connector.connect(template, traces=[], timeout=_NO_TIMEOUT)
             except (aiohttp.ClientError, OSError) as error:
-                raise TransportError(_failure(error, self._secure)) from error
+                raise TransportError(failure_of(error, self._secure)) from error
             handler = cast(_Handler, connection.protocol)
             if handler.fresh:
                 handler.fresh = False
@@ -297,23 +313,3 @@ class AiohttpTransport:
     async def close(self) -> None:
         self._connector.keeping.close()
         await self._connector.close()
-
-
-def _failure(error: Exception, secure: bool) -> Failure:
-    cause = getattr(error, "os_error", error)
-    number = getattr(cause, "errno", None)
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return Failure("dns", _line(error))
-    if isinstance(error, aiohttp.ClientSSLError):
-        return Failure("tls", _line(error))
-    if number in (errno.EMFILE, errno.ENFILE):
-        return Failure("connect", "no file descriptor left for a connection (ulimit -n)")
-    if number == errno.ETIMEDOUT:
-        return Failure("connect_timeout", _line(error))
-    if secure and isinstance(cause, ConnectionResetError | ConnectionAbortedError):
-        return Failure("tls", f"the server broke off the TLS handshake: {_line(cause)}")
-    return Failure("connect", _line(error))
-
-
-def _line(error: BaseException) -> str:
-    return shorten(str(error)) or type(error).__name__

@@ -68,7 +68,7 @@ def _unusable(message: str) -> UsageError:
 
 
 class RequestHead:
-    """Renders the head of a POST; all but the request id and the length are fixed."""
+    """Renders the head of a POST; all but the request id, the session and the length are fixed."""
 
     def __init__(self, endpoint: Endpoint, path: str, headers: Mapping[str, str], absolute_form: str = "") -> None:
         """`headers`: the target's, its secrets' and a proxy's; they replace ours of that name. Raises UsageError."""
@@ -86,8 +86,15 @@ class RequestHead:
         lines += [f"{name}: {value}" for name, value in fields.values()]
         self._fixed = "\r\n".join(lines).encode("utf-8") + b"\r\nX-Request-ID: "
 
-    def render(self, request_id: str, length: int) -> bytes:
-        return b"%b%b\r\nContent-Length: %d\r\n\r\n" % (self._fixed, request_id.encode("ascii"), length)
+    def render(self, request_id: str, length: int, more: bytes = b"") -> bytes:
+        """`more`: from `field`."""
+        return b"%b%b%b\r\nContent-Length: %d\r\n\r\n" % (self._fixed, request_id.encode("ascii"), more, length)
+
+
+def field(name: str, value: str) -> bytes:
+    """One more header for one request. Raises UsageError."""
+    _check(name, value)
+    return f"\r\n{name}: {value}".encode()
 
 
 def _check(name: str, value: str) -> None:

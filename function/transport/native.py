@@ -11,9 +11,11 @@ import select
 from collections import OrderedDict
 from collections.abc import Mapping
 
+from function.alarm import Alarm
 from function.clock import Clock
 from function.contract.errors import UsageError
 from function.contract.spec import Target
+from function.transport.allowing import AddressRule
 from function.transport.head import Endpoint, parse_endpoint
 from function.transport.keeping import Keeping
 from function.transport.native_connection import Connection, Home
@@ -50,6 +52,14 @@ class NativeChannel:
     def send(self, request: bytes, sink: Sink) -> None:
         self._connection.send(request, sink)
 
+    @property
+    def untold(self) -> int:
+        return self._connection.untold if self._connection.holder is self else 0
+
+    def catch_up(self) -> None:
+        if self._connection.holder is self:
+            self._connection.catch_up()
+
     def close(self) -> None:
         if self._connection.holder is self:
             self._connection.drop()
@@ -68,7 +78,7 @@ class NativeTransport:
 
     absolute_form = ""
 
-    def __init__(self, target: Target, clock: Clock) -> None:
+    def __init__(self, target: Target, clock: Clock, rule: AddressRule | None = None) -> None:
         loop = asyncio.get_running_loop()
         endpoint = parse_endpoint(target.root)
         why_not = why_not_native(endpoint)
@@ -80,10 +90,11 @@ class NativeTransport:
         self.proxy_headers: Mapping[str, str] = {}
         self._clock = clock
         self._stamps = KernelStamps(clock)
-        self._readiness = Readiness(loop, self._stamps.sample)
+        self._stamps.changing = self._catch_up
+        self._readiness = Readiness(loop, clock, self._stamps.sample)
         self._keeping = Keeping(loop.call_later)
         self._home = Home(self._readiness, self._stamps, clock, self._keeping, self._freed, self._gone)
-        self._dialer = Dialer(loop, clock, endpoint, context, self._stamps.ask)
+        self._dialer = Dialer(loop, clock, endpoint, context, self._stamps.ask, rule)
         self._open: set[Connection] = set()
         self._idle: OrderedDict[Connection, int] = OrderedDict()  # and since when, ns; the longest first
         self._closed = False
@@ -92,10 +103,17 @@ class NativeTransport:
     def stamping(self) -> Stamping:
         return self._stamps.stamping
 
-    async def acquire(self) -> NativeChannel:
+    def heed(self, alarm: Alarm) -> None:
+        self._readiness.alarm = alarm
+
+    def at_hand(self) -> NativeChannel | None:
         idle = self._from_pool()
+        return NativeChannel(idle, None, None) if idle is not None else None
+
+    async def acquire(self) -> NativeChannel:
+        idle = self.at_hand()
         if idle is not None:
-            return NativeChannel(idle, None, None)
+            return idle
         begun_ns = self._clock.now_ns()
         dialled = await self._dialer.dial()
         if self._closed:
@@ -134,6 +152,10 @@ class NativeTransport:
             if connection.is_open():
                 return connection
         return None
+
+    def _catch_up(self) -> None:
+        for connection in list(self._open):
+            connection.catch_up()
 
     def _keep_unused(self, channel: NativeChannel) -> None:
         connection = channel.release()

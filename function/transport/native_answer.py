@@ -7,11 +7,30 @@ It is as lenient as the other transports (which parse with llhttp too), so that 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import httptools
 
 from function.transport.port import LINE_LIMIT
 
 HEAD_LIMIT = LINE_LIMIT * 4  # bytes before the end of a head, with the interim answers before it
+SHORT = 2048  # bytes of a read that can be known as one chunk without the parser
+_LEAST = 8  # of a chunk's content, so that its size line is shorter
+_CRLF = b"\r\n"
+
+
+def _frames() -> list[tuple[tuple[bytes, ...], int]]:
+    """By the length of a read that is one whole chunk: the size lines it can begin with, and where its content does."""
+    frames: list[tuple[tuple[bytes, ...], int]] = [((), 0)] * SHORT
+    for size in range(_LEAST, SHORT):
+        lines = {b"%x\r\n" % size, b"%X\r\n" % size}
+        start = len(min(lines))
+        if start + size + 2 < SHORT:
+            frames[start + size + 2] = (tuple(sorted(lines)), start)
+    return frames
+
+
+_FRAMES = _frames()
 
 
 class AnswerParser:
@@ -36,6 +55,7 @@ class AnswerParser:
         self.keeps_alive = False  # known once it is whole
         self._interim = False
         self._chunked = False
+        self._between = False  # the next byte begins a chunk, for certain
         self._head_bytes = 0
         self._whole_pieces = 0
 
@@ -59,14 +79,34 @@ class AnswerParser:
             self._head_bytes += len(data)
             if self.status is None and self._head_bytes > HEAD_LIMIT:
                 self.fault = self.fault or f"a head of more than {HEAD_LIMIT >> 10} KiB"
+        self._between = False
         pieces = self._pieces
         if not pieces or self.status is None:  # a body without a head: it is a fault already
             return b""
         if self.whole:
             del pieces[self._whole_pieces :]
         body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        self._between = len(pieces) == 1 and self._chunked and _is_one_chunk(data, body)
         pieces.clear()
         return body
+
+    def feed_all(self, reads: Sequence[bytes]) -> list[bytes]:
+        """Body bytes of each of the reads, up to one that makes the answer whole or faulty.
+
+        A read that is exactly one chunk, as nearly all of a token stream are, changes nothing in the parser where that
+        stands between chunks; so it need not see it.
+        """
+        bodies: list[bytes] = []
+        for data in reads:
+            if self._between and len(data) < SHORT:
+                lines, start = _FRAMES[len(data)]
+                if data.startswith(lines) and data[-2:] == _CRLF:
+                    bodies.append(data[start:-2])
+                    continue
+            bodies.append(self.feed(data))
+            if self.whole or self.fault is not None:
+                break
+        return bodies
 
     @property
     def ends_with_connection(self) -> bool:
@@ -110,3 +150,14 @@ class AnswerParser:
         self.whole = True
         self.keeps_alive = self._parser.should_keep_alive()
         self._whole_pieces = len(self._pieces)
+
+
+def _is_one_chunk(data: bytes, body: bytes) -> bool:
+    """Whether a read, of which the parser made this one piece, is one whole chunk. It is not where the parser came to
+    it inside a chunk whose rest equals what would be its content: then the content would begin with the size line.
+    """
+    if len(data) >= SHORT:
+        return False
+    lines, start = _FRAMES[len(data)]
+    whole = data.startswith(lines) and data.endswith(_CRLF) and body == data[start:-2]
+    return whole and not body.startswith(data[:start])

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from function.clock import Clock
 from function.error_text import shorten
+from function.transport.allowing import AddressRefused, AddressRule, check_address
 from function.transport.head import Endpoint
 from function.transport.native_tls import TlsLayer
 from function.transport.port import Failure, TransportError
@@ -36,7 +37,7 @@ class Dialled(NamedTuple):
 
 
 class Dialer:
-    """`prepare` is called with each new socket before it connects. `context` None: no TLS."""
+    """`prepare` is called with each new socket before it connects. `context` None: no TLS. `rule`: which addresses."""
 
     def __init__(
         self,
@@ -45,12 +46,14 @@ class Dialer:
         endpoint: Endpoint,
         context: ssl.SSLContext | None,
         prepare: Callable[[socket.socket], None],
+        rule: AddressRule | None = None,
     ) -> None:
         self._loop = loop
         self._clock = clock
         self._endpoint = endpoint
         self._context = context
         self._prepare = prepare
+        self._rule = rule
         self._addresses: list[Address] = []
         self._avoided: set[Address] = set()
         self._resolving: asyncio.Task[list[Address]] | None = None
@@ -149,6 +152,7 @@ class Dialer:
 
     async def _connect_to(self, address: Address) -> socket.socket:
         family, where = address
+        check_address(self._rule, where[0])
         connection = socket.socket(family, socket.SOCK_STREAM)
         try:
             connection.setblocking(False)
@@ -186,6 +190,8 @@ def _discard(task: asyncio.Task[socket.socket]) -> None:
 
 
 def _failure(error: OSError) -> Failure:
+    if isinstance(error, AddressRefused):
+        return Failure("target_refused", shorten(error.strerror or ""))
     if error.errno in _NO_FILES:
         return Failure("connect", "no file descriptor left for a connection (ulimit -n)")
     return Failure("connect_timeout" if error.errno == errno.ETIMEDOUT else "connect", _line(error))

@@ -34,6 +34,7 @@ class KernelStamps:
     """`wall` is the clock the kernel stamps with."""
 
     def __init__(self, clock: Clock, wall_ns: Callable[[], int] = time.time_ns) -> None:
+        self.changing: Callable[[], None] = lambda: None  # called before the offset changes: ask for older stamps now
         self._now = clock.now_ns
         self._wall = wall_ns
         self._offset_ns, self._now_ns = self._best_of(_TRIES)
@@ -63,6 +64,9 @@ class KernelStamps:
         if 0 <= moved_ns < _NOISE_NS:
             return
         offset_ns, now_ns = self._best_of(_TRIES)
+        if abs(offset_ns - self._offset_ns) < _NOISE_NS:
+            return
+        self.changing()
         if abs(offset_ns - self._offset_ns) > STEP_NS:
             self._steps += 1
             self._believed_from_ns = now_ns
@@ -78,6 +82,19 @@ class KernelStamps:
         stamp_ns: int = seconds * 1_000_000_000 + rest_ns + self._offset_ns
         if self._believed_from_ns < stamp_ns <= self._now_ns:
             return stamp_ns
+        return self._believed(stamp_ns)
+
+    def of_all(self, ancillaries: Sequence[Ancillary]) -> list[int]:
+        """The stamps of several reads, in order. None of them lacks its stamp."""
+        self._reads += len(ancillaries)
+        words = struct.unpack(f"@{2 * len(ancillaries)}q", b"".join([ancillary[0][2] for ancillary in ancillaries]))
+        offset_ns = self._offset_ns
+        stamps = [whole * 1_000_000_000 + rest + offset_ns for whole, rest in zip(words[::2], words[1::2])]
+        if self._believed_from_ns < min(stamps) and max(stamps) <= self._now_ns:
+            return stamps
+        return [self._believed(stamp_ns) for stamp_ns in stamps]
+
+    def _believed(self, stamp_ns: int) -> int:
         now_ns = self._now()  # it came while the batch was read, or the wall clock was set
         return min(stamp_ns, now_ns) if stamp_ns > self._believed_from_ns else now_ns
 

@@ -7,8 +7,10 @@ no redirects, repeats nothing, keeps no cookies and decompresses nothing. It dec
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
+
+from function.alarm import Alarm
 
 # Servers close idle connections after 5 s (uvicorn, llama.cpp), 60 s (load balancers) or 75 s (nginx). One that is
 # written to as it closes is a lost request, so none is used that has been idle for as long as the most impatient allow.
@@ -57,9 +59,9 @@ class Sink(Protocol):
         """The final status line and headers (1xx are not told); ask for names in lower case."""
         ...
 
-    def feed(self, stamp_ns: int, data: bytes) -> None:
+    def feed(self, stamp_ns: int, data: bytes) -> PatientSink | None:
         """Body bytes of one read, without transfer coding. The next read's stamp is later by at least a nanosecond for
-        every four of them."""
+        every four of them. What it returns may be told later what comes next; None: at once."""
         ...
 
     def end(self, stamp_ns: int) -> None:
@@ -69,6 +71,25 @@ class Sink(Protocol):
     def fail(self, stamp_ns: int, failure: Failure) -> None:
         """The connection is gone, or what came on it was no HTTP."""
         ...
+
+
+class PatientSink(Protocol):
+    """May be told several reads together, though only of such as end with an empty line and hold no [DONE]: whatever
+    else comes, and the end, is told at once, after what waited. A transport need not make use of it.
+    """
+
+    def feed_all(self, stamps: Sequence[int], reads: Sequence[bytes]) -> PatientSink | None:
+        """As so many calls of `feed`."""
+        ...
+
+
+class TellsAtOnce:
+    """The part of a channel that keeps nothing from its sink."""
+
+    untold = 0
+
+    def catch_up(self) -> None:
+        return
 
 
 class Channel(Protocol):
@@ -86,6 +107,15 @@ class Channel(Protocol):
 
     def send(self, request: bytes, sink: Sink) -> None:
         """Hands all bytes over in this call. At most once."""
+        ...
+
+    @property
+    def untold(self) -> int:
+        """How many reads its sink was not told yet."""
+        ...
+
+    def catch_up(self) -> None:
+        """Tells them."""
         ...
 
     def close(self) -> None:
@@ -107,8 +137,16 @@ class Transport(Protocol):
     @property
     def stamping(self) -> Stamping: ...
 
+    def heed(self, alarm: Alarm) -> None:
+        """From now on, ring it when it is due, however much there is to read."""
+        ...
+
+    def at_hand(self) -> Channel | None:
+        """An idle connection; None where there is none, or where it takes the loop to find out."""
+        ...
+
     async def acquire(self) -> Channel:
-        """A connection. Does not yield to the loop where an idle one is at hand. Raises TransportError."""
+        """A connection. Raises TransportError."""
         ...
 
     async def warm(self, connections: int) -> WarmUp:
@@ -118,3 +156,13 @@ class Transport(Protocol):
     async def close(self) -> None:
         """Closes every connection; sinks that still wait are told that theirs is lost."""
         ...
+
+
+class LoopDriven:
+    """The part of a transport whose reads and connections are the loop's business."""
+
+    def heed(self, alarm: Alarm) -> None:
+        """The alarm's turn comes between any two reads."""
+
+    def at_hand(self) -> None:
+        """It is asked with a coroutine, whatever it holds."""

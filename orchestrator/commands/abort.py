@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 from function.contract.errors import NotFound, UsageError
 from orchestrator.launch.abort import hold_abort, put_abort, read_control
-from orchestrator.launch.locate import find_run
+from orchestrator.launch.locate import StoredRun, find_run
 from orchestrator.launch.silence import open_shards, silence
 from orchestrator.outcome import Outcome
 
 
-def run(word: str, root: str) -> Outcome:
-    """Returns when every granted shard has committed, or after two beats in which the abort stayed."""
+def run(word: str, root: str | None, stop_function: bool = False) -> Outcome:
+    """Returns when every granted shard has committed, or after two beats in which the abort stayed.
+
+    `stop_function`: besides, no invocation of the run's functions is started any more, whoever asks; ProviderError
+    where that is refused, after the abort was put.
+    """
     stored = find_run(word, root)
     store, beat_s = stored.store, stored.plan.coordination.beat_s
     try:
@@ -24,7 +29,10 @@ def run(word: str, root: str) -> Outcome:
         result: dict[str, Any] = {"run_id": stored.run_id, "state": "done", "reason": None}
         result |= {"undone": 0, "open_shards": []}
         return Outcome("abort", result=result, human=f"{stored.run_id} is over: there was nothing to abort")
+    if stop_function:
+        _check_stoppable(stored)
     wanted = put_abort(store, "user")
+    stopped = _stop_functions(stored) if stop_function else []
     undone = hold_abort(store, wanted, beat_s, silence(store))
     left = sorted(open_shards(store))
     result = {
@@ -34,5 +42,23 @@ def run(word: str, root: str) -> Outcome:
         "undone": undone,
         "open_shards": left,
     }
+    if stop_function:
+        result["stopped_functions"] = stopped
     words = f"not yet heard of: {', '.join(left)}" if left else "every shard has stopped"
-    return Outcome("abort", result=result, human=f"{stored.run_id} is aborted: {words}")
+    again = f"\nstopped: {', '.join(stopped)}; benchctl infra up lets them run again" if stopped else ""
+    return Outcome("abort", result=result, human=f"{stored.run_id} is aborted: {words}{again}")
+
+
+def _check_stoppable(stored: StoredRun) -> None:
+    if stored.plan.provider != "aws":
+        message = f"{stored.run_id} runs on {stored.plan.provider}, which has no function to stop"
+        raise UsageError(message, path="--stop-function", hint="leave it out: nothing was put", code="no_function")
+
+
+def _stop_functions(stored: StoredRun) -> list[str]:
+    """Their names. Discards events that still wait, of every run of this deployment."""
+    from orchestrator.providers.amazon import Amazon
+    from orchestrator.providers.aws import stop_function
+
+    with closing(Amazon()) as amazon:
+        return [stop_function(amazon, region) for region in stored.plan.regions]

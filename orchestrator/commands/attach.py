@@ -12,7 +12,7 @@ from orchestrator.launch.view import view
 from orchestrator.outcome import ABORTED, Outcome, Problem
 
 
-def run(word: str, root: str) -> Outcome:
+def run(word: str, root: str | None) -> Outcome:
     stored = find_run(word, root)
     try:
         with closing(view()) as shown:

@@ -15,7 +15,8 @@ def run(asked: Asked) -> Outcome:
         launched = launch(asked, shown)
     if launched.reported is None:
         left = {"run_id": launched.run_id, "report": None, "verdict": None, "ledger": None}
-        words = f"{launched.run_id} goes on by itself: benchctl attach {launched.run_id} --root {asked.root}"
+        where = launched.folder if asked.root is None else f"{launched.run_id} --root {asked.root}"
+        words = f"{launched.run_id} goes on by itself: benchctl attach {where}"
         return Outcome("launch", result=left, human=words)
     from orchestrator.commands.verdict import reported_outcome  # numpy and pyarrow: not before the first request
 

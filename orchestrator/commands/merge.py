@@ -12,7 +12,7 @@ from orchestrator.outcome import Outcome
 from orchestrator.report.write import FORMATS
 
 
-def run(word: str, root: str, formats: Sequence[str] = FORMATS, command: str = "merge") -> Outcome:
+def run(word: str, root: str | None, formats: Sequence[str] = FORMATS, command: str = "merge") -> Outcome:
     """Exit code by verdict. Raises UsageError `run_active` while somebody carries the run on."""
     stored = find_run(word, root)
     merged = merge_run(stored.store, alone=True)

@@ -15,6 +15,7 @@ from orchestrator.config.root import Config
 from orchestrator.datasets.opening import open_dataset
 from orchestrator.datasets.port import Dataset
 from orchestrator.datasets.tokens import Tokenizer, open_tokenizer, tokenizer_name
+from orchestrator.launch.consent import usd_words
 from orchestrator.launch.making import Sketch, sketch
 from orchestrator.launch.prepare import Asked, prepare
 from orchestrator.outcome import Outcome
@@ -34,10 +35,14 @@ class Material:
 def run(asked: Asked) -> Outcome:
     """Raises ConfigInvalid with all problems, UsageError for data that cannot be used."""
     check_provider_built(asked.provider)
-    sketched = sketch(prepare(asked))
+    prepared = prepare(asked, provisioned=False)
+    sketched = sketch(prepared)
     material = _material(sketched)
-    notes = (*sketched.outline.notes, *material.notes, *(material.dataset.notes if material.dataset else ()))
-    result = _result(sketched, material) | {"notes": list(notes)}
+    quota, unasked = _quota(sketched)
+    notes = (*sketched.outline.notes, *material.notes, *_told(material), *unasked)
+    if material.built is not None and material.built.plan.cost.note:
+        notes += (f"cost: {material.built.plan.cost.note}",)
+    result = _result(sketched, material, quota) | {"notes": list(notes)}
     return Outcome("plan", result=result, human=_human(sketched.outline, result), problems=sketched.problems)
 
 
@@ -53,6 +58,19 @@ def _material(sketched: Sketch) -> Material:
     return Material(dataset, build(config, sketched.inputs, dataset, outline), ())
 
 
+def _quota(sketched: Sketch) -> tuple[dict[str, Any] | None, tuple[str, ...]]:
+    """A cloud's quotas against the peak, or why they are not known."""
+    prepared = sketched.prepared
+    if prepared.asked.provider == "local":
+        return None, ()
+    if prepared.cloud is None:
+        provision = f"benchctl infra up --provider {prepared.asked.provider}"
+        return None, (f"nothing is provisioned yet: the defaults of {provision} are assumed",)
+    from orchestrator.launch.cloud_preflight import quotas
+
+    return quotas(sketched, prepared.cloud)
+
+
 def _at_hand(name: str | None) -> tuple[Tokenizer | None, str]:
     """The tokenizer from this machine, or why there is none where one is named."""
     if name is None:
@@ -63,7 +81,7 @@ def _at_hand(name: str | None) -> tuple[Tokenizer | None, str]:
         return None, f"{error.message}: workload_hash, upload_bytes and cost_usd are known at launch"
 
 
-def _result(sketched: Sketch, material: Material) -> dict[str, Any]:
+def _result(sketched: Sketch, material: Material, quota: dict[str, Any] | None) -> dict[str, Any]:
     outline, built = sketched.outline, material.built
     return {
         "run_id": sketched.inputs.run_id,
@@ -74,21 +92,32 @@ def _result(sketched: Sketch, material: Material) -> dict[str, Any]:
         "slices": outline.slices,
         "shards": outline.shards,
         "workload_hash": None if built is None else built.plan.workload_hash,
-        "data": _data(sketched.loaded.config, material.dataset),
+        "data": _data(sketched.loaded.config, material),
         "peak_concurrency": outline.peak_concurrency,
-        "quota": None,
+        "quota": quota,
         "upload_bytes": None if built is None else built.upload_bytes,
         "control_requests": outline.control_requests,
-        "cost_usd": None if built is None else outline.cost_usd,
+        "cost_usd": None if built is None else built.plan.cost.usd,
         "stages": [_stage(stage) for stage in outline.stages],
     }
 
 
-def _data(config: Config, dataset: Dataset | None) -> dict[str, Any]:
-    if dataset is None:
+def _told(material: Material) -> list[str]:
+    """What there is to know of the data."""
+    if material.built is not None:
+        return list(material.built.plan.data["notes"])
+    return [] if material.dataset is None else list(material.dataset.notes)
+
+
+def _data(config: Config, material: Material) -> dict[str, Any]:
+    """With `sessions` where conversations are played turn by turn: how many, where that can be counted."""
+    if material.dataset is None:
         return {"usable": None, "skipped": []}
-    facts = data_facts(config, dataset)
-    return {"usable": facts["usable"], "skipped": facts["skipped"]}
+    facts = data_facts(config, material.dataset)
+    found = {"usable": facts["usable"], "skipped": facts["skipped"]}
+    if not config.data.enable_multi_turn_chat:
+        return found
+    return found | {"sessions": None if material.built is None else material.built.plan.data["sessions"]}
 
 
 def _stage(stage: StagePlan) -> dict[str, Any]:
@@ -105,13 +134,14 @@ def _stage(stage: StagePlan) -> dict[str, Any]:
 def _human(outline: Outline, result: dict[str, Any]) -> Any:
     from rich.console import Group
     from rich.table import Table
+    from rich.text import Text
 
     stages = Table("stage", "load", "requests", "start", "duration", box=None, pad_edge=False)
     for stage, shown in zip(outline.stages, result["stages"]):
         warmup = " (warmup)" if stage.warmup else ""
         start, duration = _seconds(shown["start_s"], "after the last"), _seconds(shown["duration_s"], "by count")
         stages.add_row(str(stage.index), f"{stage.type} {stage.label}{warmup}", _count(stage.requests), start, duration)
-    return Group(stages, "", *_lines(outline, result), *(f"note: {note}" for note in result["notes"]))
+    return Group(stages, "", *map(Text, _lines(outline, result)), *(Text(f"note: {note}") for note in result["notes"]))
 
 
 def _lines(outline: Outline, result: dict[str, Any]) -> list[str]:
@@ -128,11 +158,20 @@ def _lines(outline: Outline, result: dict[str, Any]) -> list[str]:
         f" about {outline.control_requests:,} requests of control traffic",
         f"workload   {result['workload_hash'] or '?'}",
     ]
+    lines += [_quota_line(region) for region in (result["quota"] or {}).get("regions", ())]
     if data["usable"] is not None:
         lines.append(f"data       {data['usable']} usable" + (f", skipped: {skipped}" if skipped else ""))
+    if data.get("sessions") is not None:
+        lines.append(f"sessions   {data['sessions']:,}, a request is a turn")
     if result["cost_usd"] is not None:
-        lines.append(f"cost       {result['cost_usd']:.2f} USD, the endpoint's own price not counted")
+        lines.append(f"cost       {usd_words(result['cost_usd'])}")
     return lines
+
+
+def _quota_line(region: dict[str, Any]) -> str:
+    have = region["unreserved"] if region["reserved"] is None else region["reserved"]
+    fit = "" if region["needed"] <= have else f": {region['lanes_that_fit']:,} lanes fit"
+    return f"quota      {region['needed']:,} of {have:,} functions at once in {region['region']}{fit}"
 
 
 def _of(number: int, noun: str) -> str:

@@ -21,7 +21,7 @@ from orchestrator.launch.watch import Watch
 from orchestrator.outcome import Outcome
 
 
-def run(word: str, root: str) -> Outcome:
+def run(word: str, root: str | None) -> Outcome:
     """`silent_s`: how old the orchestrator's last sign of life is, by this machine's clock."""
     stored = find_run(word, root)
     plan = stored.plan

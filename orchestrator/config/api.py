@@ -12,6 +12,7 @@ from orchestrator.config.secret import SecretValue
 from orchestrator.config.section import NOT_YET, Section
 
 OURS_IN_BODY = ("model", "messages", "prompt", "stream")
+_MADE = ("host", "user-agent", "accept", "accept-encoding", "content-type", "authorization")  # one value for a run
 OURS_IN_HEADERS = ("x-request-id", "content-length", "transfer-encoding", "connection")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
@@ -22,13 +23,24 @@ def _without_nulls(headers: Any) -> Any:
     )
 
 
+def _named(name: str) -> str:
+    if not _HEADER_NAME.fullmatch(name):
+        raise wrong(f"{name!r} cannot be the name of an HTTP header", "letters, digits and hyphens")
+    if name.lower() in OURS_IN_HEADERS:
+        raise wrong(f"{name} is set by benchctl for every request", "leave it out")
+    return name
+
+
+def _of_sessions(name: str) -> str:
+    if name.lower() in _MADE:
+        raise wrong(f"{name} cannot carry a session's id: it has a meaning of its own", "X-Session-ID")
+    return _named(name)
+
+
 def _sendable(headers: dict[str, Any]) -> dict[str, Any]:
     seen: set[str] = set()
     for name in headers:
-        if not _HEADER_NAME.fullmatch(name):
-            raise wrong(f"{name!r} cannot be the name of an HTTP header", "letters, digits and hyphens")
-        if name.lower() in OURS_IN_HEADERS:
-            raise wrong(f"{name} is set by benchctl for every request", "leave it out")
+        _named(name)
         if name.lower() in seen:
             raise wrong(f"{name} is given twice (header names do not differ by case)", "keep one")
         seen.add(name.lower())
@@ -94,8 +106,10 @@ class Api(Section):
     slo_ttft_header: str | None = Field(default=None, description="Header with a request's TTFT limit." + NOT_YET)
     slo_tpot_header: str | None = Field(default=None, description="Header with a request's TPOT limit." + NOT_YET)
     response_format: ResponseFormat | None = Field(default=None, description="Structured output." + NOT_YET)
-    session_id_header_key: str | None = Field(
-        default=None, description="Header that carries the session's id." + NOT_YET
+    session_id_header_key: Annotated[str, AfterValidator(_of_sessions)] | None = Field(
+        default=None,
+        description="Header that carries a session's id, `<run_id>-<session_id>`, so that a router can keep its turns"
+        " together. With data.enable_multi_turn_chat.",
     )
     session_token_header_key: str | None = Field(
         default=None, description="Response header echoed by later requests of the session." + NOT_YET

@@ -10,6 +10,13 @@ from orchestrator.config.quantity import Count, Number, PositiveSeconds, Rate
 from orchestrator.config.section import Section
 
 
+class TokenPrices(Section):
+    """null: not counted."""
+
+    input: Annotated[Number, Field(ge=0)] | None = Field(default=None, description="USD per million prompt tokens.")
+    output: Annotated[Number, Field(ge=0)] | None = Field(default=None, description="USD per million output tokens.")
+
+
 class Budget(Section):
     """null: only the provisioned caps hold."""
 
@@ -20,4 +27,7 @@ class Budget(Section):
     max_requests_per_s: Annotated[Rate, Field(gt=0)] | None = Field(default=None, description="Peak rate.")
     max_duration: PositiveSeconds | None = Field(
         default=None, description="From the first scheduled request to the last."
+    )
+    token_prices: TokenPrices | None = Field(
+        default=None, description="What the endpoint asks; counted in the estimated cost."
     )

@@ -41,10 +41,10 @@ def _api(config: Config) -> Iterator[Line]:
     yield from _one_of("api.type", config.api.type, API_TYPES)
     slo = "a limit per request by header"
     keys = {"slo_unit": slo, "slo_ttft_header": slo, "slo_tpot_header": slo, "response_format": "structured output"}
-    session = "session affinity by header"
-    yield from _given(
-        config.api, "api", {**keys, "session_id_header_key": session, "session_token_header_key": session}
-    )
+    keys["session_token_header_key"] = "session affinity by an echoed header"
+    if not config.data.enable_multi_turn_chat:
+        keys["session_id_header_key"] = "a session's id in a header, but for data.enable_multi_turn_chat,"
+    yield from _given(config.api, "api", keys)
 
 
 def _data(config: Config) -> Iterator[Line]:
@@ -71,5 +71,3 @@ def _rest(config: Config) -> Iterator[Line]:
         yield "metrics.type", "asking Prometheus", "leave metrics out, or type: default"
     copies = {"google_cloud_storage": "a copy of the report in GCS", "simple_storage_service": "a copy in S3"}
     yield from _given(config.storage, "storage", copies)
-    if config.fanout.regions:
-        yield "fanout.regions", "spreading lanes over regions", "leave fanout.regions out"

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 
 from orchestrator.config.claim import Claim, explains
-from orchestrator.config.data_checks import check_data, unused
-from orchestrator.config.load_checks import check_load
+from orchestrator.config.data_checks import SESSION_TYPES, check_data, unused
+from orchestrator.config.load_checks import check_load, check_turns
 from orchestrator.config.nearest import nearest
 from orchestrator.config.root import Config
 from orchestrator.outcome import Problem
@@ -71,6 +71,12 @@ def _breakers(config: Config) -> Problems:
 
 
 def _sessions(config: Config) -> Problems:
+    if config.data.enable_multi_turn_chat and config.data.type in SESSION_TYPES:
+        yield from check_turns(config.load)
+    named = config.api.session_id_header_key
+    if named is not None and named.lower() in map(str.lower, config.api.headers):
+        message = f"{named} is in api.headers too: every request would carry it twice"
+        yield Problem("impossible", message, "api.session_id_header_key", "keep one")
     replays = ("otel_trace_replay", "weka_trace_replay")
     if config.data.type in replays and config.load.type != "trace_session_replay":
         message = f"data.type {config.data.type} needs load.type trace_session_replay"

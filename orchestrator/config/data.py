@@ -53,6 +53,16 @@ class Data(Section):
         description="A row used again gets a lead-in of its own, so that a prefix cache cannot answer it. false: sent"
         " word for word each time. For mock, shareGPT and file.",
     )
+    enable_multi_turn_chat: bool = Field(
+        default=False,
+        description="Play conversations turn by turn: every user turn is a request, sent once the one before has ended."
+        " For shareGPT and file, with load.type concurrent. false: one request for each conversation.",
+    )
+    disable_output_substitution: bool = Field(
+        default=False,
+        description="With enable_multi_turn_chat: a turn's history holds the recorded answers instead of those that"
+        " came from the server, so that prompts are the same in every run.",
+    )
     format: Literal["auto", "jsonl", "csv", "parquet"] = Field(
         default="auto", description="Of `path`, for type file. auto: by the file's ending."
     )

@@ -12,11 +12,13 @@ from orchestrator.config.distribution import Distribution
 from orchestrator.outcome import Problem
 
 FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".parquet": "parquet", ".pq": "parquet"}
+SESSION_TYPES = ("shareGPT", "file")
 _FILE_KEYS = ("format", "prompt_key", "messages_key", "output_tokens_key", "output_tokens")
 _LENGTHS = ("input_distribution", "output_distribution")
 _USED_BY: dict[str, tuple[str, ...]] = {
     "path": ("shareGPT", "file", "cnn_dailymail", "infinity_instruct", "billsum_conversations"),
     **dict.fromkeys(_FILE_KEYS, ("file",)),
+    "disable_output_substitution": SESSION_TYPES,
     **dict.fromkeys(
         _LENGTHS,
         ("random", "synthetic", "shareGPT", "cnn_dailymail", "infinity_instruct", "billsum_conversations"),
@@ -49,9 +51,21 @@ def _check(data: Data) -> Iterator[Problem]:
         )
     if data.type == "file":
         yield from _check_file(data)
+    yield from _check_turns(data)
     if data.use_chat_template and data.type != "random":
         hint = "leave it out, or data.type: random"
         yield Problem("impossible", f"has no meaning for data.type {data.type}", "data.use_chat_template", hint)
+
+
+def _check_turns(data: Data) -> Iterator[Problem]:
+    if data.enable_multi_turn_chat and data.type not in SESSION_TYPES:
+        message = f"data.type {data.type} has no conversations of several turns"
+        hint = f"data.type: {' or '.join(SESSION_TYPES)}, or leave it out"
+        yield Problem("impossible", message, "data.enable_multi_turn_chat", hint)
+    if data.disable_output_substitution and not data.enable_multi_turn_chat and data.type in SESSION_TYPES:
+        message = "has no effect without data.enable_multi_turn_chat: nothing is quoted in single requests"
+        hint = "data.enable_multi_turn_chat: true, or leave it out"
+        yield Problem("no_effect", message, "data.disable_output_substitution", hint, severity="warning")
 
 
 def unused(data: Data) -> Iterator[Problem]:

@@ -11,8 +11,14 @@ from orchestrator.config.section import Section
 
 
 class LaneCeiling(Section):
-    requests_per_s: RateOrAuto = Field(default="auto", description="Requests per second one lane is planned for.")
-    streams: CountOrAuto = Field(default="auto", description="Open streams one lane is planned for.")
+    requests_per_s: RateOrAuto = Field(
+        default="auto",
+        description="Requests per second one lane is planned for. auto: half of what fills a core, as `benchctl doctor"
+        " --calibrate` measured it on this machine; without that, and on clouds, 200.",
+    )
+    streams: CountOrAuto = Field(
+        default="auto", description="Open streams one lane is planned for. auto: 2.5 for each of those requests."
+    )
 
 
 class Ready(Section):

@@ -26,6 +26,16 @@ def check_load(load: Load) -> Iterator[Problem]:
     yield from _check_adapters(load)
 
 
+def check_turns(load: Load) -> Iterator[Problem]:
+    """For data played turn by turn."""
+    if load.type in OPEN_LOOPS:
+        message = (
+            "a turn is sent once the one before has been answered: no schedule of arrivals can promise their order"
+        )
+        hint = "load.type: concurrent, or data.enable_multi_turn_chat: false for one request a conversation"
+        yield _wrong("load.type", message, hint, "data.enable_multi_turn_chat")
+
+
 def _family(load_type: LoadType) -> str:
     return "open" if load_type in OPEN_LOOPS else load_type
 

@@ -16,6 +16,7 @@ from orchestrator.outcome import Problem
 
 Provider = Literal["local", "aws", "gcp"]
 _HOME = {"aws_secret": "aws", "gcp_secret": "gcp"}
+_WITHOUT = (("env", "aws"),)  # a function's environment holds its role's keys, and nothing of this machine's
 _OWN = {"aws": "{aws_secret: ARN}", "gcp": "{gcp_secret: NAME}", "local": "{env: NAME}"}
 
 
@@ -45,7 +46,7 @@ def _check(config: Config, provider: Provider) -> Iterator[Problem]:
     yield from check_lease(config, provider)
     for path, secret in secrets(config):
         home = _HOME.get(secret.source, provider)
-        if home != provider:
+        if home != provider or (secret.source, provider) in _WITHOUT:
             message = f"{secret.source} cannot be read by provider {provider}"
             yield Problem("secret_provider", message, path, f"write {_OWN[provider]}")
     if provider == "local":
@@ -57,6 +58,11 @@ def _check(config: Config, provider: Provider) -> Iterator[Problem]:
             if path.startswith("api.extra_body."):
                 hint = f"send it as a header instead: api.headers may hold {_OWN[provider]}"
             yield Problem("secret_literal", message, path, hint)
+    for key in ("ca_file", "cert_path", "key_path"):
+        if getattr(config.server, key) is not None:
+            message = f"is a file of this machine, which functions on {provider} do not have"
+            hint = "let the endpoint show a certificate that public authorities have signed"
+            yield Problem("file_local", message, f"server.{key}", hint)
     if config.server.embedded:
         hint = "name a server.base_url that they can reach, or use the local provider"
         yield Problem("mock_local", f"the embedded model server cannot be reached from {provider}", "server.type", hint)

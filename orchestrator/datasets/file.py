@@ -17,7 +17,8 @@ from orchestrator.config.data import Data
 from orchestrator.config.data_checks import file_format
 from orchestrator.config.root import Config
 from orchestrator.datasets import parquet
-from orchestrator.datasets.corpus import Corpus, Entry, Use
+from orchestrator.datasets.corpus import Corpus
+from orchestrator.datasets.entry import Entry, Use
 from orchestrator.datasets.escaping import is_unicode, malformed, parse, read
 from orchestrator.datasets.lengths import Lengths
 from orchestrator.datasets.measuring import Counter, Measuring, lead_tokens
@@ -61,19 +62,28 @@ class File:
     def draw(self, ks: Int64) -> Requests:
         return self._corpus.draw(ks)
 
+    def opening(self, k: int) -> int:
+        return k
+
 
 def entry_of(row: Any, data: Data) -> Entry:
-    """Unfit: malformed, no_prompt, empty_prompt, not_unicode, output_tokens, or what a turn is unfit for."""
-    if isinstance(row, str):
-        row = {data.prompt_key: row}
-    if not isinstance(row, dict):
-        raise Unfit("malformed")
-    messages = _messages(row, data)
+    """Unfit: empty_prompt, not_unicode, or what a row is unfit for."""
+    messages, output_tokens = told(row, data)
     if not any(text.strip() for role, text in messages if role != "system"):
         raise Unfit("empty_prompt")
     if not all(is_unicode(text) for _, text in messages):
         raise Unfit("not_unicode")
-    return Entry(messages, output_tokens=_output_tokens(row.get(data.output_tokens_key)))
+    return Entry(messages, output_tokens=output_tokens)
+
+
+def told(row: Any, data: Data) -> tuple[tuple[Turn, ...], int]:
+    """The row's messages, and the output tokens it asks (-1: it does not say). Unfit: malformed, no_prompt,
+    empty_prompt, output_tokens, or what a turn is unfit for."""
+    if isinstance(row, str):
+        row = {data.prompt_key: row}
+    if not isinstance(row, dict):
+        raise Unfit("malformed")
+    return _messages(row, data), _output_tokens(row.get(data.output_tokens_key))
 
 
 def _messages(row: Row, data: Data) -> tuple[Turn, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.config.distribution import Distribution
-from orchestrator.datasets.corpus import JOINT, Entry
+from orchestrator.datasets.entry import JOINT, Entry
 from orchestrator.datasets.measuring import BYTES_PER_TOKEN
 
 
@@ -29,11 +29,7 @@ def within(entries: Sequence[Entry], prompt: Bounds | None, output: Bounds | Non
     """The entries inside both bounds; the others go into `tally` as prompt_too_short, output_too_long and so on."""
     kept = []
     for entry in entries:
-        out = prompt and prompt.side(_prompt_tokens(entry))
-        reason = f"prompt_too_{out}" if out else None
-        if reason is None and output is not None and entry.answer is not None:
-            out = output.side(entry.output_tokens)
-            reason = f"output_too_{out}" if out else None
+        reason = outside(entry, prompt, output)
         if reason is None:
             kept.append(entry)
         else:
@@ -41,7 +37,17 @@ def within(entries: Sequence[Entry], prompt: Bounds | None, output: Bounds | Non
     return kept
 
 
-def _prompt_tokens(entry: Entry) -> int:
+def outside(entry: Entry, prompt: Bounds | None, output: Bounds | None) -> str | None:
+    """Why a measured entry is not inside both bounds."""
+    out = prompt and prompt.side(prompt_tokens(entry))
+    if out:
+        return f"prompt_too_{out}"
+    out = output.side(entry.output_tokens) if output is not None and entry.answer is not None else None
+    return f"output_too_{out}" if out else None
+
+
+def prompt_tokens(entry: Entry) -> int:
+    """Counted, or estimated where there is no tokenizer."""
     if entry.prompt_tokens >= 0:
         return entry.prompt_tokens
     size = len(JOINT.join(text for _, text in entry.messages).encode())

@@ -19,7 +19,7 @@ from orchestrator.datasets.port import Int64
 from orchestrator.draws import Stream, at
 
 WIDEST = 4_000_000
-_NO_SPREAD = 1e-6  # tokens
+_NO_SPREAD = 0.05  # tokens: less than the steps by which a density is integrated
 _CUTS = 16  # of an integer's cell, where a density is integrated by midpoints
 
 

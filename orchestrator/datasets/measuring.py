@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Protocol
 
 from orchestrator.config.distribution import Distribution
-from orchestrator.datasets.corpus import JOINT, Entry
 from orchestrator.datasets.digits import GROUP
+from orchestrator.datasets.entry import JOINT, Entry
 from orchestrator.datasets.port import Int64
 
 BYTES_PER_TOKEN = 4  # of English text with the usual vocabularies
@@ -22,11 +22,13 @@ class Counter(Protocol):
 
 
 class Measuring:
-    """A Measure for Corpus. `silent_tokens`: output length of an entry without an answer; -1 asks for none."""
+    """A Measure for Corpus. `silent_tokens`: output length of an entry without an answer; -1 asks for none. `prompts`
+    False: prompts are not counted."""
 
-    def __init__(self, counter: Counter | None, silent_tokens: int) -> None:
+    def __init__(self, counter: Counter | None, silent_tokens: int, prompts: bool = True) -> None:
         self._counter = counter
         self._silent = silent_tokens
+        self._counts_prompts = prompts
 
     def __call__(self, entries: Sequence[Entry]) -> Sequence[Entry]:
         open_ = [i for i, entry in enumerate(entries) if entry.output_tokens < 0 and entry.answer is not None]
@@ -48,7 +50,7 @@ class Measuring:
 
     def _prompts(self, entries: Sequence[Entry]) -> list[int]:
         known = [entry.prompt_tokens for entry in entries]
-        if self._counter is None or all(count >= 0 for count in known):
+        if self._counter is None or not self._counts_prompts or all(count >= 0 for count in known):
             return known
         counts: list[int] = self._counter.count([JOINT.join(text for _, text in e.messages) for e in entries]).tolist()
         return counts

@@ -30,6 +30,9 @@ class Mock:
         self._ends = np.cumsum([len(head) for head in heads])
         self._lengths = np.array([len(head) for head in heads])
 
+    def opening(self, k: int) -> int:
+        return k
+
     def draw(self, ks: Int64) -> Requests:
         numbers = ks if self._unique else np.zeros_like(ks)
         high, low = numbers // GROUP, numbers % GROUP

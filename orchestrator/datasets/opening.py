@@ -1,10 +1,14 @@
-"""From config to dataset: a dict of the four kinds. The tokenizer is opened elsewhere (`tokens`) and passed in."""
+"""From config to dataset: a dict of the four kinds, and conversations turn by turn.
+
+The tokenizer is opened elsewhere (`tokens`) and passed in.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from orchestrator.config.root import Config
+from orchestrator.datasets.conversations import Conversations
 from orchestrator.datasets.file import File
 from orchestrator.datasets.mock import Mock
 from orchestrator.datasets.port import Dataset
@@ -17,7 +21,8 @@ Open = Callable[[Config, int, Tokenizer | None, int | None], Dataset]
 
 def open_dataset(config: Config, seed: int, limit: int | None = None, tokenizer: Tokenizer | None = None) -> Dataset:
     """`limit`: every k that will be drawn is below it. UsageError when the data cannot be used as it is."""
-    return KINDS[config.data.type](config, seed, tokenizer, limit)
+    kind = Conversations if config.data.enable_multi_turn_chat else KINDS[config.data.type]
+    return kind(config, seed, tokenizer, limit)
 
 
 def _mock(config: Config, seed: int, tokenizer: Tokenizer | None, limit: int | None) -> Dataset:

@@ -69,11 +69,13 @@ def same_model(count: int) -> Int32:
     return np.zeros(count, dtype=np.int32)
 
 
-def requests(output_tokens: Int64 | Int32, prompt_tokens: Int64 | Int32, woven: Woven) -> Requests:
+def requests(
+    output_tokens: Int64 | Int32, prompt_tokens: Int64 | Int32, woven: Woven, session: Int64 | None = None
+) -> Requests:
     return Requests(
         np.asarray(output_tokens, dtype=np.int32),
         np.asarray(prompt_tokens, dtype=np.int32),
         same_model(output_tokens.size),
-        None,
+        session,
         *woven,
     )

@@ -22,15 +22,16 @@ UInt8 = NDArray[np.uint8]
 class Requests:
     """n requests in columns. Request i has the pieces offsets[i]:offsets[i + 1].
 
-    `output_tokens` -1: not asked; `prompt_tokens` -1: not counted. `model` indexes the plan's models. `session`: None
-    where there are none. `role` is as in function.contract.workload: an index of ROLES opens a message, CONTINUE goes
+    `output_tokens` -1: not asked; `prompt_tokens` -1: not counted. `model` indexes the plan's models. `session`: the
+    number of the session that a request is a turn of, a session's turns following each other; None where requests stand
+    alone. `role` is as in function.contract.workload: an index of ROLES opens a message, CONTINUE goes
     on with it. `text` indexes the dataset's texts; `start` and `bytes` are in bytes of that text.
     """
 
     output_tokens: Int32
     prompt_tokens: Int32
     model: Int32
-    session: Sequence[str | None] | None
+    session: Int64 | None
     offsets: Int64
     role: UInt8
     text: Int32
@@ -58,3 +59,6 @@ class Dataset(Protocol):
         """What a reader of the results has to know: estimated lengths, for example."""
 
     def draw(self, ks: Int64) -> Requests: ...
+
+    def opening(self, k: int) -> int:
+        """The first request from k on that does not go on with a session."""

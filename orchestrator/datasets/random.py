@@ -57,6 +57,9 @@ class Random:
     def notes(self) -> Sequence[str]:
         return self._notes
 
+    def opening(self, k: int) -> int:
+        return k
+
     def draw(self, ks: Int64) -> Requests:
         asked = self._prompt.draw(ks)
         lead = np.where(asked < _SHORT, ks, ks // PLACES) % len(self._leads)

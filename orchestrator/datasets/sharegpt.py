@@ -13,7 +13,8 @@ from typing import Any
 
 from function.contract.errors import UsageError
 from orchestrator.config.root import Config
-from orchestrator.datasets.corpus import Corpus, Entry, Use
+from orchestrator.datasets.corpus import Corpus
+from orchestrator.datasets.entry import Entry, Use
 from orchestrator.datasets.escaping import is_unicode, malformed, parse, read, unreadable
 from orchestrator.datasets.filters import Bounds, within
 from orchestrator.datasets.measuring import Counter, Measuring, lead_tokens, silent_tokens
@@ -48,6 +49,9 @@ class ShareGPT:
 
     def draw(self, ks: Int64) -> Requests:
         return self._corpus.draw(ks)
+
+    def opening(self, k: int) -> int:
+        return k
 
 
 def empty(path: Path, skipped: Sequence[tuple[str, int]]) -> UsageError:
@@ -96,7 +100,22 @@ def entries_of(found: Iterable[Any]) -> tuple[list[Entry], Tally[str]]:
 
 
 def entry_of(conversation: Any) -> Entry:
-    """Unfit: malformed, no_turns, no_user_turn, empty_prompt, not_unicode, or what a turn is unfit for."""
+    """Unfit: empty_prompt, not_unicode, or what a conversation is unfit for."""
+    turns = told(conversation)
+    asked = next(i for i, each in enumerate(turns) if each.role == "user")
+    if not turns[asked].text.strip():
+        raise Unfit("empty_prompt")
+    messages = turns[: asked + 1]
+    follows = turns[asked + 1] if len(turns) > asked + 1 else None
+    answer = follows.text if follows is not None and follows.role == "assistant" and follows.text else None
+    if not all(is_unicode(text) for _, text in messages) or not is_unicode(answer or ""):
+        raise Unfit("not_unicode")
+    return Entry(messages, answer)
+
+
+def told(conversation: Any) -> tuple[Turn, ...]:
+    """Instructions, and everything from the first user's turn on: what a model said before it is left out. Unfit:
+    malformed, no_turns, no_user_turn, or what a turn is unfit for."""
     turns = [turn(value) for value in _turns(conversation)]
     asked = next((i for i, each in enumerate(turns) if each.role == "user"), None)
     if asked is None:
@@ -104,14 +123,7 @@ def entry_of(conversation: Any) -> Entry:
     before = [each for each in turns[:asked] if each.role in ("system", "developer") and each.text.strip()]
     if not before and isinstance(conversation, dict) and isinstance(conversation.get("system"), str):
         before = [Turn("system", text) for text in [conversation["system"]] if text.strip()]
-    if not turns[asked].text.strip():
-        raise Unfit("empty_prompt")
-    messages = (*before, turns[asked])
-    follows = turns[asked + 1] if len(turns) > asked + 1 else None
-    answer = follows.text if follows is not None and follows.role == "assistant" and follows.text else None
-    if not all(is_unicode(text) for _, text in messages) or not is_unicode(answer or ""):
-        raise Unfit("not_unicode")
-    return Entry(messages, answer)
+    return (*before, *turns[asked:])
 
 
 def _turns(conversation: Any) -> list[Any]:

@@ -30,13 +30,13 @@ from orchestrator.launch.ending import Reported, merge_and_report, report_driven
 from orchestrator.launch.fleet import Fleet, patience_for
 from orchestrator.launch.interrupts import Interrupts
 from orchestrator.launch.lease import Lease
-from orchestrator.launch.locate import StoredRun, log_folder
+from orchestrator.launch.locate import StoredRun, kept, log_folder
 from orchestrator.launch.observe import Observer
 from orchestrator.launch.preflight import probe_clock
 from orchestrator.launch.silence import silence
 from orchestrator.launch.timetable import SECOND_NS
 from orchestrator.launch.view import View
-from orchestrator.providers.opening import open_provider
+from orchestrator.providers.opening import Station, open_provider
 
 WIND_DOWN_S = 10.0
 
@@ -116,14 +116,15 @@ def _safe_ns(plan: Plan) -> int:
 
 def _finish(stored: StoredRun, taken: Taken, clock: StoreClock, view: View, interrupts: Interrupts) -> Attached:
     store, plan = stored.store, stored.plan
-    lease = Lease(store.at(""), taken.control, taken.version, plan.coordination.beat_s)
+    lease = Lease(kept(store.at("")), taken.control, taken.version, plan.coordination.beat_s)
     fleet = Fleet(plan, taken.control.writer, clock.error_ns, patience_for(plan))
     for entry in store.list(keys.GO):
         go = decode(Go, store.get(entry.key).body, entry.key)
         fleet.go_settled(go, clock.now_ns())
     for group in taken.control.granted:
         fleet.announced(group)
-    provider = open_provider(plan.provider, store.uri, log_folder(store, plan.run_id), _variables(store, plan))
+    station = Station(store.uri, log_folder(store, plan.run_id), _variables(store, plan), plan.regions)
+    provider = open_provider(plan.provider, station)
     run = Run(store, plan, digest(stored.plan_body))
     driven = conduct(run, Crew(fleet, lease, provider, clock), view, interrupts)
     reported = report_driven(store, plan.run_id, driven)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from function.contract import keys
 from function.contract.codec import encode
-from function.contract.errors import StoreError
+from function.contract.errors import ProviderError, StoreError
 from function.contract.observed import End, Observed
 from orchestrator.launch.clock import StoreClock, asleep_ns
 from orchestrator.launch.drive import Drive, Driven, Run
@@ -66,10 +66,13 @@ def conduct(run: Run, crew: Crew, view: View, interrupts: Interrupts, *, detach:
     now_ns = crew.clock.now_ns()
     for one in stopped:
         driven.ends[keys.attempt_id(one.shard, one.attempt)] = End(one.exit_code, one.tail, now_ns)
-        if one.exit_code and crew.fleet.granted(one.shard) == one.attempt:  # its receipt came first, and then its error
+        if (
+            one.exit_code != 0 and crew.fleet.granted(one.shard) == one.attempt
+        ):  # its receipt came first, and then its error
             driven.unstored = driven.unstored or unstored(one.tail)
-    with suppress(StoreError):  # what cannot be stored is only a cause that the report will not name
+    with suppress(StoreError, ProviderError):  # what cannot be stored is only a cause that the report will not name
         run.store.put(keys.ORCHESTRATOR, encode(_observed(begun, now_ns, driven, overshoots)))
+        crew.provider.recorded()
     return driven
 
 

@@ -119,9 +119,9 @@ class Drive:
             ended, self._unreported = self._unreported, []
             for one in ended:
                 self._driven.ends[keys.attempt_id(one.shard, one.attempt)] = End(one.exit_code, one.tail, now_ns)
-                self._fleet.ended(one.shard, one.attempt, now_ns, clean=one.exit_code == 0)
+                self._fleet.ended(one.shard, one.attempt, now_ns, clean=one.exit_code == 0 or not one.began)
                 self._mention(one)
-                if one.exit_code and self._fleet.granted(one.shard) == one.attempt:
+                if one.exit_code != 0 and self._fleet.granted(one.shard) == one.attempt:
                     self._driven.unstored = self._driven.unstored or unstored(one.tail)
         if self._lease.standing is Standing.ABORTED:
             self._stopped(self._lease.reason, now_ns)
@@ -142,9 +142,11 @@ class Drive:
         if one.exit_code == 0 or self._mentioned == MOST_MENTIONED:
             return
         self._mentioned += 1
-        how = f"by signal {-one.exit_code}" if one.exit_code < 0 else f"with code {one.exit_code}"
+        how = ""
+        if one.exit_code is not None:
+            how = f" by signal {-one.exit_code}" if one.exit_code < 0 else f" with code {one.exit_code}"
         said = f": {one.tail.splitlines()[-1]}" if one.tail else ""
-        self._view.say(f"worker {keys.attempt_id(one.shard, one.attempt)} ended {how}{said}")
+        self._view.say(f"worker {keys.attempt_id(one.shard, one.attempt)} ended{how}{said}")
 
     def _tell(self, news: News, now_ns: int) -> None:
         for ready in news.ready:
@@ -207,7 +209,7 @@ class Drive:
         try:
             self._provider.invoke(payload)
         except ProviderError as error:
-            self._unreported.append(Ended(action.shard, action.attempt, -1, error.message))
+            self._unreported.append(Ended(action.shard, action.attempt, None, error.message, began=False))
 
     def _create_go(self, group: str, go: Go) -> None:
         key = keys.go(group)

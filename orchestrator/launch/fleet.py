@@ -41,9 +41,10 @@ class Patience:
 def patience_for(plan: Plan) -> Patience:
     """Local processes of a later slice start one after another over the lead (which is 3 s and 0.4 s a lane): starting
     them at once would take the machine away from the slice that is sending."""
-    if plan.provider != "local":
-        return Patience(retry_slow=True)
     terms = plan.coordination
+    if plan.provider != "local":  # a word takes a poll longer to be heard, and hundreds speak less often
+        quiet_s = 4 * max(2.0, terms.lanes / 1500)
+        return Patience(retry_slow=True, stale_ns=ns(quiet_s), wind_down_ns=ns(10 + terms.poll_s + terms.flush_s))
     return Patience(spacing_ns=ns(min(0.4, max(terms.lead_s - 3.0, 0.0) / terms.lanes)))
 
 
@@ -192,19 +193,19 @@ class Fleet:
         deadline = self._times.deadline(group, now_ns)
         spacing = self._patience.spacing_ns if group.slice else 0
         due = [shard for place, shard in enumerate(group.shards) if now_ns >= opened_ns + place * spacing]
-        wanting = [shard for shard in due if self._wants_attempt(shard, opened_ns, deadline, now_ns)]
+        wanting = [shard for shard in due if self._wants_attempt(group, shard, opened_ns, now_ns)]
         for shard in wanting[: self._patience.burst] if now_ns < deadline else ():
             number = shard.next_attempt
             shard.attempts[number] = Attempt(now_ns)
             yield Invoke(shard.id, number, deadline)
 
-    def _wants_attempt(self, shard: Shard, opened_ns: int, deadline_ns: int, now_ns: int) -> bool:
+    def _wants_attempt(self, group: Group, shard: Shard, opened_ns: int, now_ns: int) -> bool:
         latest = shard.latest
         if latest is None:
             return True
         if latest.ended:
             return shard.next_attempt < MAX_ATTEMPTS
-        half_gone = now_ns >= opened_ns + (deadline_ns - opened_ns) // 2
+        half_gone = now_ns >= opened_ns + self._times.patience_ns(group) // 2
         return self._patience.retry_slow and half_gone and latest.ready is None and shard.next_attempt == 1
 
     # Ends.

@@ -6,9 +6,10 @@ reading takes every name that the store does.
 
 from __future__ import annotations
 
+import atexit
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from function.contract.plan import Plan
 from function.store.key import check_key
 from function.store.opening import open_store
 from function.store.port import ObjectStore
+from orchestrator.providers.deployment import read_deployment, state_folder
 
 _WORDS = {
     "--root": ("the folder that holds runs/", "root_unreadable"),
@@ -40,28 +42,54 @@ class StoredRun:
         return decode(Plan, self.plan_body, keys.PLAN)
 
 
+def kept(store: ObjectStore) -> ObjectStore:
+    """The same store, whose connections are closed when this process ends: a command uses what it opened to its end."""
+    if local_folder(store) is None:
+        atexit.register(store.close)
+    return store
+
+
 def open_root(uri: str) -> ObjectStore:
     """The store that holds `runs/`. Raises UsageError at `--root` for a word that no store is opened by."""
     return _open(uri, "--root")
 
 
-def find_run(word: str, root: str) -> StoredRun:
-    """Raises UsageError: `run_not_found` when neither reading of `word` leads to a plan.json, `root_unreadable`,
-    `run_unreadable`."""
-    held = open_root(root)
-    with _readable("--root"):
-        found = run_below(held, word)
+def find_run(word: str, root: str | None) -> StoredRun:
+    """`root` None: the working folder, and what is not found there is looked for in the provisioned buckets.
+
+    Raises UsageError: `run_not_found` when no reading of `word` leads to a plan.json, `root_unreadable`,
+    `run_unreadable`.
+    """
+    roots = ["." if root is None else root]
+    found = _below(roots[0], word)
     if found is None and word:
         with _readable("RUN"):
             found = _opened(_open(word, "RUN"))
+    if found is None and root is None:
+        for place in _provisioned_roots():
+            roots.append(place)
+            found = found or _below(place, word)
     if found is None:
         raise UsageError(
-            f"no run {word!r} under {root}, nor a run's folder of that name",
+            f"no run {word!r} under {' or '.join(roots)}, nor a run's folder of that name",
             path="RUN",
-            hint=f"benchctl runs --root {root} lists them",
+            hint=f"benchctl runs --root {roots[-1]} lists them",
             code="run_not_found",
         )
     return found
+
+
+def _provisioned_roots() -> Iterator[str]:
+    """Of the clouds that are provisioned from here. A file that cannot be read is as if there were none."""
+    for provider in ("aws", "gcp"):
+        with suppress(UsageError):
+            yield read_deployment(provider, state_folder(None)).root_uri
+
+
+def _below(root: str, word: str) -> StoredRun | None:
+    held = open_root(root)
+    with _readable("--root"):
+        return run_below(held, word)
 
 
 def run_below(root: ObjectStore, name: str) -> StoredRun | None:
@@ -72,7 +100,7 @@ def run_below(root: ObjectStore, name: str) -> StoredRun | None:
         folder = check_key(f"{keys.RUNS}{name}")
     except ValueError:  # no store gives such a name
         return None
-    return _opened(root.at(folder))
+    return _opened(kept(root.at(folder)))
 
 
 def local_folder(store: ObjectStore) -> Path | None:
@@ -123,7 +151,7 @@ def _may_have_plan(store: ObjectStore) -> bool:
 
 def _open(uri: str, path: str) -> ObjectStore:
     try:
-        return open_store(uri)
+        return kept(open_store(uri))
     except UsageError as error:
         raise UsageError(error.message, path=path, hint=error.hint, code=error.code) from error
 

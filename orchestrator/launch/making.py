@@ -17,11 +17,16 @@ from orchestrator.datasets.opening import open_dataset
 from orchestrator.datasets.port import Dataset
 from orchestrator.datasets.tokens import hub_token, open_tokenizer, tokenizer_name
 from orchestrator.draws import new_seed
+from orchestrator.launch.calibration import known_capacity
+from orchestrator.launch.cloud import authority
 from orchestrator.launch.prepare import Prepared, cpus
 from orchestrator.outcome import Problem
 from orchestrator.plan.build import Built, build
 from orchestrator.plan.inputs import PlanInputs
+from orchestrator.plan.lane_capacity import ASSUMED, LaneCapacity
 from orchestrator.plan.outline import Outline, outline
+from orchestrator.plan.platform import Platform
+from orchestrator.providers.deployment import state_folder
 
 UNKNOWN_MODEL = "unknown"  # counting needs no name, and only the endpoint may know it
 
@@ -61,11 +66,20 @@ def sketch(prepared: Prepared) -> Sketch:
         detach=prepared.asked.detach,
         cpus=cpus(),
         findings=tuple(_finding(one) for one in prepared.problems if one.code == "key_ignored"),
+        platform=Platform() if prepared.cloud is None else prepared.cloud.platform,
+        capacity=_capacity(prepared),
     )
     made = Sketch(prepared, inputs, outline(config, inputs))
     if any(problem.severity == "error" for problem in made.problems):
         raise ConfigInvalid(prepared.loaded.source, made.problems)
     return made
+
+
+def _capacity(prepared: Prepared) -> LaneCapacity:
+    """A measurement is of this machine: lanes that run elsewhere are planned by what is assumed."""
+    if prepared.asked.provider != "local":
+        return ASSUMED
+    return known_capacity(state_folder(prepared.asked.state, os.environ))
 
 
 def read_data(sketched: Sketch) -> Dataset:
@@ -78,7 +92,8 @@ def read_data(sketched: Sketch) -> Dataset:
 
 def make(sketched: Sketch, dataset: Dataset, root: str, models: tuple[str, ...]) -> Built:
     """`root`, `models`: what is sent to, as it was found."""
-    inputs = replace(sketched.inputs, target_root=root, models=models)
+    allowed = () if sketched.prepared.cloud is None else (authority(root),)
+    inputs = replace(sketched.inputs, target_root=root, models=models, allowed=allowed)
     return build(sketched.prepared.config, inputs, dataset, sketched.outline)
 
 

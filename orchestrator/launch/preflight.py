@@ -34,15 +34,20 @@ class Endpoint:
 
 
 def check_endpoint(config: Config, root: str, headers: Headers) -> Endpoint:
-    """Raises UsageError: `endpoint_unreachable`, `endpoint_tls`, `key_refused`, `endpoint_refuses`, `model_unknown`."""
+    """Raises UsageError: `endpoint_unreachable`, `endpoint_tls`, and what `judge_endpoint` raises."""
     server = config.server
     tls = None
     if root.startswith("https:"):
         tls = tls_context(server.ca_file, server.cert_path, server.key_path)
-    answer = ask_models(root, headers.values, tls)
+    return judge_endpoint(config, root, headers, ask_models(root, headers.values, tls))
+
+
+def judge_endpoint(config: Config, root: str, headers: Headers, answer: Answer) -> Endpoint:
+    """What `GET /v1/models` said, whoever asked. Raises UsageError: `key_refused`, `endpoint_redirects`,
+    `model_unknown`."""
     _refuse(answer, root, headers)
     listed = answer.models if answer.status == 200 else None
-    named = server.model_name
+    named = config.server.model_name
     if named is None:
         if not listed:
             raise UsageError(

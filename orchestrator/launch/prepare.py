@@ -18,42 +18,56 @@ from orchestrator.config.invalid import ConfigInvalid
 from orchestrator.config.loading import Loaded, load_config
 from orchestrator.config.provider import check_environment, check_provider
 from orchestrator.config.root import Config
+from orchestrator.launch.cloud import Cloud, find_cloud, unused_regions
 from orchestrator.launch.headers import Headers, headers_of
 from orchestrator.launch.locate import check_run_id
 from orchestrator.outcome import Problem
+from orchestrator.providers.deployment import state_folder
 
 MOST_DRAIN_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One command line of `launch`. `assignments`: --set a.b=c."""
+    """One command line of `launch`. `assignments`: --set a.b=c. `root` None: the working folder, on a cloud the
+    provisioned bucket. `state`: the folder of infra's state. `yes`: a run that costs money was agreed to."""
 
     config: str
     provider: Literal["local", "aws", "gcp"] = "local"
-    root: str = "."
+    root: str | None = None
     run_id: str | None = None
     assignments: tuple[str, ...] = ()
     detach: bool = False
+    state: str | None = None
+    yes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """`problems` are warnings."""
+    """`problems` are warnings. `cloud` None: on this machine, or nothing is provisioned yet."""
 
     asked: Asked
     run_id: str
     loaded: Loaded
     headers: Headers
     problems: tuple[Problem, ...]
+    cloud: Cloud | None = None
 
     @property
     def config(self) -> Config:
         return self.loaded.config
 
+    @property
+    def root(self) -> str:
+        """Where `runs/` lies."""
+        if self.asked.root is not None:
+            return self.asked.root
+        return "." if self.cloud is None else self.cloud.deployment.root_uri
 
-def prepare(asked: Asked, environment: Mapping[str, str] | None = None) -> Prepared:
-    """Raises ConfigInvalid with all problems, UsageError for a wrong flag."""
+
+def prepare(asked: Asked, environment: Mapping[str, str] | None = None, *, provisioned: bool = True) -> Prepared:
+    """Raises ConfigInvalid with all problems, UsageError for a wrong flag, and (`not_provisioned`) where a cloud has
+    nothing of ours yet; `provisioned=False` does without."""
     environment = os.environ if environment is None else environment
     run_id = new_run_id() if asked.run_id is None else check_run_id(asked.run_id)
     loaded = load_config(Path(asked.config), asked.assignments, environment)
@@ -63,7 +77,9 @@ def prepare(asked: Asked, environment: Mapping[str, str] | None = None) -> Prepa
         refused += check_environment(config, environment)
     if refused:
         raise ConfigInvalid(loaded.source, (*refused, *loaded.problems))
-    return Prepared(asked, run_id, loaded, headers_of(config, environment), loaded.problems)
+    cloud = find_cloud(config, asked.provider, state_folder(asked.state, environment), provisioned)
+    problems = (*loaded.problems, *unused_regions(config, asked.provider))
+    return Prepared(asked, run_id, loaded, headers_of(config, environment), problems, cloud)
 
 
 def new_run_id() -> str:

@@ -15,18 +15,19 @@ from function.contract.keys import RUNS
 from function.store.port import ObjectStore
 from orchestrator.launch.clock import StoreClock
 from orchestrator.launch.conduct import Crew, conduct
+from orchestrator.launch.consent import ask_consent
 from orchestrator.launch.drive import Driven, Run
 from orchestrator.launch.fleet import Fleet, patience_for
 from orchestrator.launch.interrupts import Interrupted, Interrupts
 from orchestrator.launch.lease import Lease
-from orchestrator.launch.locate import log_folder, open_root
+from orchestrator.launch.locate import kept, log_folder, open_root
 from orchestrator.launch.mock import EmbeddedMock, mock_settings
 from orchestrator.launch.preflight import allow_files, check_endpoint, check_root, unwritable
 from orchestrator.launch.prepare import Asked, Prepared, likely_lanes, linger_s, prepare
 from orchestrator.launch.upload import Uploaded, upload
 from orchestrator.launch.view import View
 from orchestrator.outcome import ABORTED, Problem
-from orchestrator.providers.opening import check_provider_built, open_provider
+from orchestrator.providers.opening import Station, check_provider_built, open_provider
 from orchestrator.providers.port import Provider
 
 if TYPE_CHECKING:  # these bring numpy and pyarrow in
@@ -70,10 +71,11 @@ def launch(asked: Asked, view: View) -> Launched:
     with Interrupts() as interrupts:
         check_provider_built(asked.provider)
         prepared = prepare(asked)
-        store = open_root(asked.root).at(f"{RUNS}{prepared.run_id}")
+        store = kept(open_root(prepared.root).at(f"{RUNS}{prepared.run_id}"))
         held = ExitStack()
         try:
             planned = _plan(prepared, store, held)
+            ask_consent(planned.built.plan.cost, view, yes=asked.yes)
             clock = check_root(store, prepared.run_id)
             _announce(planned, store, view)
             uploaded = _upload(store, planned.built)
@@ -109,8 +111,13 @@ def _plan(prepared: Prepared, store: ObjectStore, held: ExitStack) -> Planned:
         mock = _mock(prepared, terms.lease_s + terms.drain_s, held)
     dataset = read_data(sketched)
     root = sketched.inputs.target_root if mock is None else mock.url()
-    allow_files(streams_per_lane(sketched))
-    endpoint = check_endpoint(prepared.config, root, prepared.headers)
+    if prepared.cloud is None:
+        allow_files(streams_per_lane(sketched))
+        endpoint = check_endpoint(prepared.config, root, prepared.headers)
+    else:
+        from orchestrator.launch.cloud_preflight import check_cloud
+
+        endpoint = check_cloud(sketched, prepared.cloud, root)
     built = make(sketched, dataset, root, endpoint.models)
     return Planned(prepared, built, provider, mock, (*sketched.problems, *endpoint.problems))
 
@@ -132,7 +139,7 @@ def _carry_out(
         with hands[1].held_off():
             held.close()  # the model server need not run while the report is made
         if driven.failure is not None:
-            raise _not_ready(driven, driven.failure, store)
+            raise _not_ready(driven, driven.failure, store, planned)
         reported = None if left else _report(store, run_id, driven)
     except Interrupted as error:
         raise CutShort(
@@ -150,7 +157,9 @@ def _mock(prepared: Prepared, linger: float, held: ExitStack) -> EmbeddedMock | 
 def _provider(prepared: Prepared, store: ObjectStore, held: ExitStack) -> Provider:
     """Its first workers come up from here on; whatever happens, none outlives this."""
     logs = log_folder(store, prepared.run_id)
-    provider = open_provider(prepared.asked.provider, store.uri, logs, prepared.headers.variables)
+    regions = () if prepared.cloud is None else prepared.cloud.platform.regions
+    station = Station(store.uri, logs, prepared.headers.variables, regions)
+    provider = open_provider(prepared.asked.provider, station)
     held.callback(provider.stop_all, 0.0)
     provider.warm(likely_lanes(prepared.config))
     return provider
@@ -179,7 +188,7 @@ def _conduct(
     detach: bool,
 ) -> Driven:
     built, (clock, uploaded), (view, interrupts) = planned.built, begun, hands
-    lease = Lease(store.at(""), uploaded.control, uploaded.version, built.plan.coordination.beat_s)
+    lease = Lease(kept(store.at("")), uploaded.control, uploaded.version, built.plan.coordination.beat_s)
     fleet = Fleet(built.plan, uploaded.control.writer, clock.error_ns, patience_for(built.plan))
     crew = Crew(fleet, lease, planned.provider, clock)
     return conduct(Run(store, built.plan, built.plan_hash), crew, view, interrupts, detach=detach)
@@ -194,11 +203,10 @@ def _report(store: ObjectStore, run_id: str, driven: Driven) -> Reported:
         raise ReportFailed(error.message, path=error.path, hint=error.hint, code=error.code) from error
 
 
-def _not_ready(driven: Driven, message: str, store: ObjectStore) -> NotReady:
+def _not_ready(driven: Driven, message: str, store: ObjectStore, planned: Planned) -> NotReady:
     words = [end.detail.splitlines()[-1] for end in driven.ends.values() if end.detail]
     said = f"; a worker said: {words[0]}" if words else ""
-    return NotReady(
-        f"{message}{said}",
-        path="fanout.ready",
-        hint=f"what workers wrote lies in {store.uri}/logs; no load was sent",
-    )
+    where = f"what workers wrote lies in {store.uri}/logs"
+    if planned.prepared.cloud is not None:
+        where = f"benchctl logs {store.uri} shows what workers wrote"
+    return NotReady(f"{message}{said}", path="fanout.ready", hint=f"{where}; no load was sent")

@@ -85,6 +85,10 @@ class Timetable:
         over = self._over_before(group)
         return max(opened, now_ns if over is None else over) + self._ready_ns
 
+    def patience_ns(self, group: Group) -> int:
+        """How long the group's workers are given to become ready: half of it, and a silent one is doubted."""
+        return self._lead_ns if group.slice else self._ready_ns
+
     def notice_ns(self, group: Group) -> int:
         """Three polls and the clocks' error: until then every worker has read its go."""
         errors = [a.ready.clock_error_ns for shard in group.shards for a in shard.attempts.values() if a.ready]

@@ -18,12 +18,14 @@ from orchestrator.merge.block import (
     unmeasured,
     with_ledger,
 )
+from orchestrator.merge.regions import RegionSummary, by_region
 from orchestrator.merge.summary import Block, LaneHealth, ShardSummary, StageSummary, Summary
 from orchestrator.metrics.doubt.answers import answers
 from orchestrator.metrics.doubt.client import client
 from orchestrator.metrics.doubt.completeness import completeness
 from orchestrator.metrics.doubt.course import course
 from orchestrator.metrics.doubt.lateness import lateness
+from orchestrator.metrics.doubt.stamps import stamps
 from orchestrator.metrics.doubt.steady import steadiness, withheld
 from orchestrator.metrics.doubt.where import quantile_by_lane
 from orchestrator.metrics.facts import RunFacts
@@ -84,7 +86,14 @@ def summarise(requests: Requests, facts: RunFacts) -> Summary:
         estimate_usd=facts.plan.cost.usd,
         actual_usd=facts.observed.actual_usd if facts.observed is not None else None,
         stages=tuple(summaries),
+        regions=_regions(requests, facts, stages),
     )
+
+
+def _regions(requests: Requests, facts: RunFacts, stages: Sequence[_Stage]) -> tuple[RegionSummary, ...]:
+    names = [region.region for region in facts.plan.regions]
+    measured = requests.where(np.isin(requests.stage, [stage.view.index for stage in stages]))
+    return by_region(requests, measured, names, facts.plan.coordination.lanes, facts.plan.report.streaming)
 
 
 def _look(plan: StagePlan, window: Window, requests: Requests, excused: Bool, facts: RunFacts) -> _Stage:
@@ -131,7 +140,9 @@ def _of_run(requests: Requests, facts: RunFacts, views: Sequence[StageView]) -> 
     planned = {shard.shard: shard.rows if shard.requests is None else shard.requests for shard in facts.plan.shards}
     yield from course(facts, planned, views)
     medians = [view.p50_s for view in views if view.p50_s is not None]
-    yield from client(facts, _weights(requests), min(medians, default=None))
+    base_s = min(medians, default=None)
+    yield from client(facts, _weights(requests), base_s)
+    yield from stamps(facts, requests, base_s)
 
 
 # Each says itself why nothing could be measured.
@@ -177,6 +188,7 @@ def _shards(requests: Requests, facts: RunFacts) -> tuple[ShardSummary, ...]:
             shard.name.slice,
             shard.state,
             Ledger(int(row.sum()), *(int(count) for count in row)),
+            None if shard.state == "complete" else facts.last_words(shard),
         )
         for shard, row in zip(facts.shards, counts.reshape(-1, size))
     )

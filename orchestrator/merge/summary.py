@@ -1,7 +1,7 @@
 """The summary: everything computed of a run, as frozen values; `as_dict` is summary.json.
 
 Seconds, unrounded; None where something was not measured, never NaN. Keys are a contract with those who read the file;
-what is here beyond it (`label`, `warmup`, `window`, `interval_grade`) is additive.
+what is here beyond it (`label`, `warmup`, `window`, `interval_grade`, `regions`, `ended` of a shard) is additive.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from orchestrator.merge.regions import RegionSummary
 from orchestrator.metrics.adjusted import Adjusted
 from orchestrator.metrics.arrivals import Arrivals
 from orchestrator.metrics.dist import Dist
@@ -132,6 +133,7 @@ class ShardSummary:
     slice: int
     state: State
     ledger: Ledger
+    ended: str | None = None  # of one that is not complete: the platform's or the worker's last words
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -141,6 +143,7 @@ class ShardSummary:
             "slice": self.slice,
             "state": self.state,
             "ledger": self.ledger.as_dict(),
+            **({} if self.ended is None else {"ended": self.ended}),
         }
 
 
@@ -171,6 +174,7 @@ class Summary:
     estimate_usd: float | None
     actual_usd: float | None
     stages: tuple[StageSummary, ...]
+    regions: tuple[RegionSummary, ...] = ()
 
     @property
     def ledger(self) -> Ledger:
@@ -191,5 +195,6 @@ class Summary:
             "client": {"lanes": [asdict(lane) for lane in self.lanes]},
             "cost": {"estimate_usd": self.estimate_usd, "actual_usd": self.actual_usd},
             "stages": [stage.as_dict() for stage in self.stages],
+            "regions": [region.as_dict() for region in self.regions],
             "server_metrics": None,
         }

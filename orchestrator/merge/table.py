@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 import numpy as np
@@ -25,6 +25,7 @@ from function.contract.keys import group_id, parse_shard
 from function.contract.plan import PhaseKind
 from function.contract.receipt import Part
 from function.contract.record import STATUSES
+from function.contract.spec import ShardSpec
 from function.store.port import ObjectStore
 from orchestrator.merge.columns import Columns, CountTokens
 from orchestrator.merge.parts import Damaged, InFlight, PartTable, times
@@ -32,8 +33,11 @@ from orchestrator.merge.planned import NO_REQUESTS, Planned, read_planned, read_
 from orchestrator.merge.reading import Read, read_ahead
 from orchestrator.merge.stop import stop_of
 from orchestrator.merge.stored import AT_ONCE, Standing, StoredRun
+from orchestrator.merge.turns import begun, untold
 from orchestrator.metrics.facts import ShardFacts, State
 from orchestrator.metrics.requests import LOST, MISSED, NEVER, UNKNOWN, Int64, Requests
+
+_NOTHING = np.empty(0, np.int64)
 
 
 @dataclass(slots=True)
@@ -103,7 +107,42 @@ def _shards(store: ObjectStore, run: StoredRun, phase_ns: Sequence[int]) -> list
         return _Shard(place, kinds[phase], standing, planned, damaged=damaged)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(read, range(len(phases))))
+        found = list(pool.map(read, range(len(phases))))
+    _tell_sessions_apart(store, run, found)
+    return found
+
+
+def _tell_sessions_apart(store: ObjectStore, run: StoredRun, shards: Sequence[_Shard]) -> None:
+    """Numbers follow from the spec, but for sessions: there a damaged part's are what the slice's others leave."""
+    damaged: dict[str, list[tuple[_Shard, ShardSpec]]] = {}
+    for shard in shards:
+        name = shard.standing.shard
+        spec = read_spec(store, name) if keys.workload(name) in shard.damaged else None
+        if spec is not None and spec.history is not None:
+            damaged.setdefault(group_id(spec.phase, spec.slice), []).append((shard, spec))
+    for group, hurt in damaged.items():
+        members = [one for one in shards if group_id(*_slice_of(one.standing.shard)) == group]
+        total = sum(len(one.planned) for one in members)
+        first = hurt[0][1].next_index - hurt[0][1].index_stride - hurt[0][1].lane - total
+        others = [one.planned.index for one in members if all(one is not shard for shard, _ in hurt)]
+        own = np.setdiff1d(np.arange(first, first + total), np.concatenate([_NOTHING, *others]))
+        seen = [_seen(store, shard) for shard, _ in hurt]
+        for (shard, _), index in zip(hurt, untold(own, [len(shard.planned) for shard, _ in hurt], seen)):
+            shard.planned = replace(shard.planned, index=index)
+
+
+def _slice_of(shard: str) -> tuple[int, int]:
+    name = parse_shard(shard)
+    return name.phase, name.slice
+
+
+def _seen(store: ObjectStore, shard: _Shard) -> Int64:
+    """Numbers of what is recorded of a shard."""
+    found = [_NOTHING]
+    for read in read_ahead(store, [(shard.code, part) for part in shard.parts]):
+        if isinstance(read.table, PartTable):
+            found += [times(read.table.rows, "request_index"), read.table.in_flight.request_index]
+    return np.concatenate(found)
 
 
 def _started(store: ObjectStore, run: StoredRun, shards: Sequence[_Shard]) -> list[Read]:
@@ -119,6 +158,10 @@ def _started(store: ObjectStore, run: StoredRun, shards: Sequence[_Shard]) -> li
         spec = read_spec(store, shard.standing.shard)
         stride = spec.index_stride if spec is not None else run.plan.coordination.lanes
         reach = shard.standing.receipt.rows if shard.standing.receipt is not None else 0
+        if spec is not None and spec.history is not None:
+            own = np.concatenate([_NOTHING, *seen.get(shard.code, ())])
+            shard.planned = begun(shard.planned, spec, own, reach)
+            continue
         for index in seen.get(shard.code, ()):
             reach = max(reach, int(shard.planned.place(index, stride).max(initial=-1)) + 1)
         shard.planned = shard.planned.started(reach, stride)
@@ -208,7 +251,8 @@ def _settle_rest(columns: Columns, shard: _Shard) -> None:
     elif receipt.reason == "salvaged":
         return  # nothing was due at a time, and nobody counted what was started
     else:
-        unsent = np.arange(len(own)) >= receipt.rows
+        # What was started and cannot be read is taken to be the first without a trace: users take rows in order.
+        unsent = np.cumsum(traceless) > receipt.rows - int((~traceless).sum())
     columns.kind(own[traceless & unsent], STATUSES.index(stop.status), stop.kind)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from function.contract.keys import ShardName, parse_shard
+from function.contract.keys import ShardName, attempt_id, parse_shard
 from function.contract.observed import Observed
 from function.contract.plan import Plan
 from function.contract.receipt import Receipt
@@ -46,3 +46,12 @@ class RunFacts:
     stopped_ns: int | None = None
     observed: Observed | None = None
     damaged: tuple[str, ...] = ()
+
+    def last_words(self, shard: ShardFacts) -> str | None:
+        """How the shard's invocation ended, as the platform or the worker itself put it: of the attempt that was
+        granted, else of the last one. None where nobody saw it or said anything."""
+        ends = {} if self.observed is None else self.observed.ends
+        tried = (shard.attempt,) if shard.attempt is not None else range(len(ends) - 1, -1, -1)
+        found = (ends[name] for number in tried if (name := attempt_id(shard.shard, number)) in ends)
+        end = next(found, None)
+        return end.detail.splitlines()[-1] if end is not None and end.detail else None

@@ -35,6 +35,13 @@ LATE_MEDIAN = Share(0.10, 0.001, 0.50, 0.001)  # p50 of lateness against p50
 LATE_TAIL = Share(0.10, 0.010, 0.50, 0.050)  # p99.9 of lateness against p99
 LOOP_LAG = Share(0.10, 0.005, 0.50, 0.005)  # p99 of the loop's lag against p50
 LOOP_LAG_MATTERS = 0.01  # share of the requests that lanes beyond `invalid` must carry: fewer cannot move a p99
+# Events read together while the loop was away, where stamps are the kernel's, and late by more than AWAY_S for it: as
+# shares of output events. A hundredth of the gaps is what p99 of ITL stands on, half of them what its median stands on.
+# How late stamps are at p99 is judged by LOOP_LAG.
+STAMPS_SHARED, STAMPS_SHARED_INVALID = 0.01, 0.50
+STAMPS_SHARED_LANE = 0.05  # of one lane among many
+AWAY_S = 0.005  # the loop was away in a second: as `loop_lag`'s floor
+SAME_READ_NS = 5_000  # events of one read are a nanosecond apart for every four bytes of it, and a read is 16 KiB
 CLOCK_ERROR = Share(0.10, 0.010, float("inf"), float("inf"))  # against p50; moves merged time series only
 
 TAIL_SHARE = 0.999

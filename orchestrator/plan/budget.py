@@ -41,6 +41,13 @@ def check_cost(config: Config, usd: float | None) -> Iterator[Problem]:
         yield _exceeded("max_usd", message, "a smaller load, or raise budget.max_usd")
 
 
+def check_provisioned(lanes: int, most: int | None) -> Iterator[Problem]:
+    """Workers refuse what was not provisioned, whatever the plan says."""
+    if most is not None and lanes > most:
+        message = f"the plan has {lanes} lanes, and the provisioned functions take {most}"
+        yield Problem("max_lanes", message, "fanout.lanes", f"at most {most}, or provision more: benchctl infra up")
+
+
 def planned_length_s(plan: Schedule) -> float:
     """From the first stage's start to the last one's end, as far as it is known: stages by count have no length."""
     known = 0.0

@@ -12,11 +12,15 @@ from typing import Any
 
 from function.contract import codec
 from function.contract.plan import Cost, Plan, ShardPlan
+from orchestrator.config.budget import TokenPrices
 from orchestrator.config.invalid import ConfigInvalid
 from orchestrator.config.root import Config
 from orchestrator.datasets.port import Dataset
+from orchestrator.plan import budget
+from orchestrator.plan.cost import Load, bill, words
 from orchestrator.plan.inputs import PlanInputs
 from orchestrator.plan.outline import Outline, outline
+from orchestrator.plan.session_facts import session_facts
 from orchestrator.plan.specs import Specs
 from orchestrator.plan.target import described, report_settings
 from orchestrator.plan.workload import Workload, make
@@ -65,6 +69,9 @@ def build(config: Config, inputs: PlanInputs, dataset: Dataset, outlined: Outlin
     upload_bytes = sum(map(len, made.texts.values()))
     upload_bytes += sum(len(part.body) + len(specs.encode(part, _NO_HASH)) for part in made.parts)
     plan = _plan(config, inputs, outlined, dataset, made, upload_bytes)
+    dear = tuple(budget.check_cost(config, plan.cost.usd))
+    if dear:
+        raise ConfigInvalid("the plan", (*dear, *outlined.problems))
     body = codec.encode(plan)
     plan_hash = codec.digest(body)
     files = [ShardFiles(part.shard, specs.encode(part, plan_hash), part.body) for part in made.parts]
@@ -74,7 +81,6 @@ def build(config: Config, inputs: PlanInputs, dataset: Dataset, outlined: Outlin
 def _plan(
     config: Config, inputs: PlanInputs, outlined: Outline, dataset: Dataset, made: Workload, upload_bytes: int
 ) -> Plan:
-    cost = Cost(outlined.cost_usd, upload_bytes=upload_bytes, control_requests=outlined.control_requests)
     return Plan(
         run_id=inputs.run_id,
         provider=inputs.provider,
@@ -100,11 +106,22 @@ def _plan(
         workload_hash=made.workload_hash,
         coordination=outlined.coordination,
         report=report_settings(config),
-        cost=cost,
-        data=data_facts(config, dataset),
+        cost=_cost(config, inputs, outlined, upload_bytes, made),
+        data=data_facts(config, dataset) | session_facts(dataset.notes, made.sessions),
         findings=inputs.findings,
         max_concurrency=config.load.max_concurrency,
+        regions=inputs.platform.regions,
     )
+
+
+def _cost(config: Config, inputs: PlanInputs, outlined: Outline, upload_bytes: int, made: Workload) -> Cost:
+    load = Load(outlined.schedule.phases, outlined.coordination, made.volume, upload_bytes)
+    if inputs.provider == "gcp":
+        usd, note = None, "the cost on gcp is not estimated yet"
+    else:
+        found = bill(load, inputs.provider, inputs.platform, config.budget.token_prices or TokenPrices())
+        usd, note = found.total, words(found, inputs.provider)
+    return Cost(usd, note, upload_bytes=upload_bytes, control_requests=outlined.control_requests)
 
 
 def data_facts(config: Config, dataset: Dataset) -> dict[str, Any]:

@@ -52,8 +52,8 @@ class WorkloadDigest:
         }
         for name, values in columns.items():
             self._columns[name].update(np.ascontiguousarray(values, dtype=_COLUMNS[name]).data)
-        for session in requests.session or ():
-            self._sessions.update(json.dumps(session).encode() + b"\n")
+        if requests.session is not None:
+            self._sessions.update(np.ascontiguousarray(requests.session, dtype="<i8").data)
         self._rows += scheduled_ns.size
 
     def finish(self, texts: Sequence[str | None], models: Sequence[str], users: Sequence[int | None] = ()) -> str:

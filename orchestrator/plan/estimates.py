@@ -7,18 +7,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 from function.contract.plan import Coordination, StagePlan
-from orchestrator.plan.fanout import ASSUMED_ANSWER_S, POLL_TIMEOUT_S, Provider, progress_s
+from orchestrator.plan.fanout import POLL_TIMEOUT_S, Provider, progress_s
+from orchestrator.plan.lane_capacity import ASSUMED_ANSWER_S
 from orchestrator.plan.partition import lanes_of
 from orchestrator.plan.phases import Phase
 
 # Requests for a 95 % interval on p99, by the server's load, from simulated queues (docs/methodology).
 REQUESTS_FOR_P99 = {"independent": 2_300, "load 0.3": 4_500, "load 0.7": 27_000, "load 0.9": 290_000}
-_ONCE_A_SHARD = 9  # invocation, spec, workload, claim and its read-back, ready, go, receipt, one text
+# A shard: invocation, spec, workload, claim and its read-back, ready, go, receipt, one text.
+_READ_ONCE, _WRITTEN_ONCE = 5, 4
 _ORCHESTRATOR_A_S = 3  # lists and reads of ready, progress and receipts
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Requests to the object store. Lists are priced as writes."""
+
+    reads: float
+    writes: float
 
 
 def peak_concurrency(phases: Iterable[Phase], terms: Coordination) -> int:
@@ -44,20 +55,35 @@ def length_s(phase: Phase) -> float:
     return end_ns / 1e9
 
 
-def control_requests(phases: Iterable[Phase], terms: Coordination, provider: Provider) -> int:
-    """Requests to the object store: every worker's polls, progress and flushes, what it reads once, and the beats.
+def requests(phase: Phase) -> float:
+    """Requests it will send; by time in a closed loop: its users, each with an answer in 2.5 s."""
+    if phase.kind == "closed_time":
+        return (phase.users or 1) * length_s(phase) / ASSUMED_ANSWER_S
+    return phase.rows
 
-    A worker is alive for its slice, the wait before it (5 s for the first, the lead for later ones) and one answer.
-    """
-    total = 0.0
-    each_s = 1 / terms.poll_s + 1 / progress_s(terms, provider) + 1 / terms.flush_s
+
+def alive_s(phase: Phase, terms: Coordination) -> float:
+    """How long one lane's workers are alive: the slices, the waits before them (5 s, and the lead for later ones) and
+    one answer after each."""
+    slices = len(phase.slices)
+    return length_s(phase) + slices * ASSUMED_ANSWER_S + 5.0 + (slices - 1) * terms.lead_s
+
+
+def traffic(phases: Iterable[Phase], terms: Coordination, provider: Provider) -> Traffic:
+    """Every worker's polls, progress and flushes, what it reads and writes once, and the orchestrator's beats."""
+    reads, writes = 0.0, 0.0
     for phase in phases:
-        length = length_s(phase)
-        alive_s = length + len(phase.slices) * ASSUMED_ANSWER_S + 5.0 + (len(phase.slices) - 1) * terms.lead_s
-        lanes = lanes_of(phase, terms.lanes)
-        total += lanes * (alive_s * each_s + len(phase.slices) * _ONCE_A_SHARD)
-        total += length * (1 / terms.beat_s + _ORCHESTRATOR_A_S)
-    return math.ceil(total)
+        lanes, slices, alive = lanes_of(phase, terms.lanes), len(phase.slices), alive_s(phase, terms)
+        reads += lanes * (alive / terms.poll_s + slices * _READ_ONCE)
+        writes += lanes * (alive * (1 / progress_s(terms, provider) + 1 / terms.flush_s) + slices * _WRITTEN_ONCE)
+        writes += length_s(phase) * (1 / terms.beat_s + _ORCHESTRATOR_A_S)
+    return Traffic(reads, writes)
+
+
+def control_requests(phases: Iterable[Phase], terms: Coordination, provider: Provider) -> int:
+    """Requests to the object store altogether."""
+    found = traffic(phases, terms, provider)
+    return math.ceil(found.reads + found.writes)
 
 
 def abort_bound_s(terms: Coordination) -> float:

@@ -2,7 +2,7 @@
 
 lanes        load.num_workers, else max(peak rate / ceiling, streams / ceiling), no more than this machine has cores
              where the lanes are local processes; never more than the users or places they would share
-slice        local, gcp: the whole phase. aws: 600 s, less where an invocation of 900 s has no room for that
+slice        local, gcp: the whole phase. aws: 600 s, less where the function's timeout has no room for that
 lead         local 3 s + 0.4 s x lanes; aws 45 s, gcp 90 s, both + lanes/50 s
 poll         local 0.1 s before go and 0.2 s after; clouds max(1 s, lanes/2,500 s)
 start_delay  local 0.3 s, clouds 5 s, and never less than three polls
@@ -14,22 +14,22 @@ flush        as given; on clouds not under lanes/1,000 s, so that writes stay fa
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import structs
 
 from function.contract.plan import Coordination, PhasePlan
 from orchestrator.config.root import Config
 from orchestrator.outcome import Problem
+from orchestrator.plan.lane_capacity import ASSUMED, ASSUMED_ANSWER_S, LaneCapacity
 from orchestrator.plan.shapes import shape_of
 
 Provider = Literal["local", "aws", "gcp"]
 
-LANE_REQUESTS_PER_S = 200.0
-LANE_STREAMS = 500
-ASSUMED_ANSWER_S = 2.5  # streams open at once = rate x this, where nothing caps them
 POLL_TIMEOUT_S = 1.0
-_AWS_INVOCATION_S = 900.0
+AWS_INVOCATION_S = 900.0  # the longest there is
 _SAFETY_S = 15.0
 _DRAIN_MOST_S = 120.0
 _AWS_SLICE_S = 600.0
@@ -55,31 +55,38 @@ def demand(config: Config) -> Demand:
     return Demand(peak, streams if cap is None else min(cap, streams), cap)
 
 
-def lane_ceiling(config: Config) -> tuple[float, int]:
-    """(requests/s, open streams) that one lane is planned for: both about half of what one busy core was seen to do."""
-    given = config.fanout.lane_ceiling
-    rate = LANE_REQUESTS_PER_S if given.requests_per_s == "auto" else given.requests_per_s
-    return rate, LANE_STREAMS if given.streams == "auto" else given.streams
+def lane_ceiling(config: Config, capacity: LaneCapacity = ASSUMED) -> tuple[float, int]:
+    """(requests/s, open streams) that one lane is planned for: both about half of what one busy core does."""
+    given, streaming = config.fanout.lane_ceiling, config.api.streaming
+    rate = capacity.requests_per_s(streaming) if given.requests_per_s == "auto" else given.requests_per_s
+    return rate, capacity.streams(streaming) if given.streams == "auto" else given.streams
 
 
-def lanes(config: Config, provider: Provider, cpus: int) -> int:
+def lanes(config: Config, provider: Provider, cpus: int, capacity: LaneCapacity = ASSUMED) -> int:
     if config.fanout.lanes != "auto":
         return config.fanout.lanes
     asked = demand(config)
     if config.load.num_workers is not None:
         count = max(1, config.load.num_workers)
     else:
-        rate, streams = lane_ceiling(config)
+        rate, streams = lane_ceiling(config, capacity)
         count = max(1, math.ceil(asked.requests_per_s / rate), math.ceil(asked.streams / streams))
         if provider == "local":
             count = min(count, max(1, cpus))
     return count if asked.sharable is None else min(count, asked.sharable)
 
 
-def coordination(config: Config, provider: Provider, cpus: int) -> Coordination:
-    """Every setting of the run's coordination. `detached` and its lease are the plan's to set."""
+def coordination(
+    config: Config,
+    provider: Provider,
+    cpus: int,
+    invocation_s: float = AWS_INVOCATION_S,
+    capacity: LaneCapacity = ASSUMED,
+) -> Coordination:
+    """Every setting of the run's coordination. `detached` and its lease are the plan's to set. `invocation_s`: an
+    invocation's time limit, where the provider has one."""
     fanout = config.fanout
-    count = lanes(config, provider, cpus)
+    count = lanes(config, provider, cpus, capacity)
     local = provider == "local"
     poll_s = 0.2 if local else max(1.0, count / 2500)
     poll_wait_s = 0.1 if local else poll_s
@@ -87,11 +94,9 @@ def coordination(config: Config, provider: Provider, cpus: int) -> Coordination:
     drain_s = min(config.load.request_timeout.total, _DRAIN_MOST_S) if fanout.drain == "auto" else fanout.drain
     lead_s = _lead_s(provider, count) if fanout.lead == "auto" else fanout.lead
     flush_s = fanout.flush if local else max(fanout.flush, count / 1000)
-    wait_s = max(fanout.ready.timeout + delay_s, lead_s)
-    whole_s = _slice_s(provider, wait_s + drain_s + flush_s)
-    return Coordination(
+    terms = Coordination(
         lanes=count,
-        slice_s=whole_s if fanout.slice == "auto" else fanout.slice,
+        slice_s=None if fanout.slice == "auto" else fanout.slice,
         lead_s=lead_s,
         ready_min=fanout.ready.min,
         ready_timeout_s=fanout.ready.timeout,
@@ -104,13 +109,39 @@ def coordination(config: Config, provider: Provider, cpus: int) -> Coordination:
         drain_s=drain_s,
         flush_s=flush_s,
     )
+    if fanout.slice != "auto" or provider != "aws":
+        return terms
+    phases = len(config.load.stages) if config.load.type == "concurrent" else 1
+    room_s = invocation_s - beside_s(terms, phases > 1, config.load.interval)
+    return structs.replace(terms, slice_s=max(1.0, min(_AWS_SLICE_S, room_s)))
 
 
-def _slice_s(provider: Provider, beside_s: float) -> float | None:
-    """None: the whole phase. `beside_s`: what an invocation spends before and after its slice."""
-    if provider != "aws":
-        return None
-    return max(1.0, min(_AWS_SLICE_S, _AWS_INVOCATION_S - beside_s - _SAFETY_S))
+def beside_s(terms: Coordination, several_phases: bool, pause_s: float) -> float:
+    """What an invocation of limited time spends before and after its slice, and keeps as a margin.
+
+    Workers of a later phase are up while the one before drains; `pause_s` lies between the two.
+    """
+    wait_s = terms.ready_timeout_s + terms.start_delay_s
+    if several_phases:
+        wait_s += pause_s + terms.max_lateness_s + terms.drain_s + 2 * terms.flush_s
+    return max(wait_s, terms.lead_s) + terms.drain_s + terms.flush_s + _SAFETY_S
+
+
+def check_invocation(terms: Coordination, phases: Sequence[PhasePlan], invocation_s: float) -> Iterator[Problem]:
+    """Whether the longest slice of known length fits into an invocation with all that goes with it."""
+    lengths = [(cut.end_ns - cut.start_ns) / 1e9 for phase in phases for cut in phase.slices if cut.end_ns is not None]
+    longest_s = max(lengths, default=0.0)
+    room_s = invocation_s - beside_s(terms, len(phases) > 1, max(phase.pause_before_s for phase in phases))
+    if longest_s <= room_s:
+        return
+    message = f"a slice of {longest_s:g}s does not fit into a function's {invocation_s:g}s"
+    spent = f"wait {max(terms.ready_timeout_s + terms.start_delay_s, terms.lead_s):g}s, drain {terms.drain_s:g}s"
+    if room_s >= 1:
+        hint = f"at most {math.floor(room_s):g}s: {spent}, flush and margin take the rest"
+        yield Problem("impossible", message, "fanout.slice", hint)
+    else:
+        hint = f"{spent} leave nothing of it: a shorter fanout.drain or fanout.ready.timeout, or a longer timeout"
+        yield Problem("impossible", message, "fanout.drain", hint)
 
 
 def _lead_s(provider: Provider, count: int) -> float:
@@ -136,7 +167,7 @@ def ready_wait_s(terms: Coordination, phase: PhasePlan, slice_: int) -> float:
     return 2 * longest_s + terms.start_delay_s + 3 * terms.poll_wait_s + 10.0
 
 
-def check(config: Config, terms: Coordination) -> Iterator[Problem]:
+def check(config: Config, terms: Coordination, capacity: LaneCapacity = ASSUMED) -> Iterator[Problem]:
     """What cannot work as given (errors), and what a lane was not planned for (warnings)."""
     asked = demand(config)
     if terms.lease_s / 2 <= terms.beat_s + terms.poll_s + POLL_TIMEOUT_S:
@@ -146,7 +177,8 @@ def check(config: Config, terms: Coordination) -> Iterator[Problem]:
     if config.load.type != "concurrent" and asked.sharable is not None and terms.lanes > asked.sharable:
         message = f"{asked.sharable} requests in flight cannot be shared among {terms.lanes} lanes"
         yield Problem("impossible", message, "load.max_concurrency", f"at least {terms.lanes}, or fewer fanout.lanes")
-    rate, streams = lane_ceiling(config)
+    rate, streams = lane_ceiling(config, capacity)
+    given = config.fanout.lane_ceiling
     for have, ceiling, key, unit in (
         (asked.requests_per_s / terms.lanes, rate, "requests_per_s", "requests/s"),
         (math.ceil(asked.streams / terms.lanes), streams, "streams", "open streams"),
@@ -154,6 +186,7 @@ def check(config: Config, terms: Coordination) -> Iterator[Problem]:
         if have > ceiling:
             message = f"up to {have:g} {unit} a lane, planned for {ceiling:g}: it may send late"
             hint = "more fanout.lanes; nothing is throttled, and the verdict will tell"
+            hint += f" (the ceiling is {capacity.source})" if getattr(given, key) == "auto" else ""
             yield Problem("lane_ceiling", message, f"fanout.lane_ceiling.{key}", hint, "warning")
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from function.contract.spec import SecretRef
 from orchestrator.plan.fanout import Provider
+from orchestrator.plan.lane_capacity import ASSUMED, LaneCapacity
+from orchestrator.plan.platform import Platform
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +19,8 @@ class PlanInputs:
     `target_root`: the endpoint without slash and /v1. `models`: what `server.model_name` or GET /v1/models gave, at
     least one. `secret_refs`: header -> where its value lies; these headers never appear in a spec as text.
     `seed`: `load.base_seed`, or `draws.new_seed()` where that is null. `config_redacted`: the YAML kept with the run.
-    `cpus` bounds `lanes: auto` on the local provider. `findings` are known already (key_ignored).
+    `cpus` bounds `lanes: auto` on the local provider. `findings` are known already (key_ignored). `platform`: what is
+    provisioned on a cloud, or what a plan assumes of it before. `capacity`: of one lane, measured here or assumed.
     """
 
     run_id: str
@@ -34,3 +37,5 @@ class PlanInputs:
     cpus: int = 1
     findings: tuple[dict[str, Any], ...] = ()
     allowed: tuple[str, ...] = ()
+    platform: Platform = field(default_factory=Platform)
+    capacity: LaneCapacity = ASSUMED

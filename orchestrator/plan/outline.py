@@ -15,8 +15,8 @@ from orchestrator.config.invalid import ConfigInvalid
 from orchestrator.config.root import Config
 from orchestrator.outcome import Problem
 from orchestrator.plan import budget, estimates, fanout
-from orchestrator.plan.fanout import Provider
 from orchestrator.plan.inputs import PlanInputs
+from orchestrator.plan.lane_capacity import ASSUMED
 from orchestrator.plan.partition import lanes_of
 from orchestrator.plan.phases import Schedule, schedule
 
@@ -39,7 +39,6 @@ class Outline:
     shards: int
     peak_concurrency: int
     control_requests: int
-    cost_usd: float | None
     problems: tuple[Problem, ...]
     notes: tuple[str, ...]
     schedule: Schedule
@@ -52,7 +51,7 @@ class Outline:
 
 def outline(config: Config, inputs: PlanInputs) -> Outline:
     """Stages, counts, lanes, slices, settings; what is wrong is in `problems`. ConfigInvalid: too large to lay out."""
-    terms = fanout.coordination(config, inputs.provider, inputs.cpus)
+    terms = fanout.coordination(config, inputs.provider, inputs.cpus, inputs.platform.invocation_s, inputs.capacity)
     too_large = tuple(budget.check_size(config.load, terms.lanes, terms.slice_s))
     if too_large:
         raise ConfigInvalid("the plan", too_large)
@@ -61,13 +60,12 @@ def outline(config: Config, inputs: PlanInputs) -> Outline:
     phases = tuple(phase.plan() for phase in timed.phases)
     slices = sum(len(phase.slices) for phase in phases)
     shards = sum(len(phase.slices) * lanes_of(phase, terms.lanes) for phase in timed.phases)
-    usd, cost_note = _cost(inputs.provider)
     problems = (
-        *fanout.check(config, terms),
+        *fanout.check(config, terms, inputs.capacity),
         *budget.check(config, timed, terms.lanes, fanout.demand(config).requests_per_s),
-        *budget.check_cost(config, usd),
         *budget.check_rows(timed),
         *_check_processes(inputs, terms, phases, shards),
+        *_check_cloud(inputs, terms, phases),
         *_check_detached(inputs.detach, slices),
         *_check_lead(terms, max(len(phase.slices) for phase in phases)),
     )
@@ -82,9 +80,8 @@ def outline(config: Config, inputs: PlanInputs) -> Outline:
         shards=shards,
         peak_concurrency=estimates.peak_concurrency(timed.phases, terms),
         control_requests=estimates.control_requests(timed.phases, terms, inputs.provider),
-        cost_usd=usd,
         problems=problems,
-        notes=(*estimates.notes(timed.stages, terms), *([cost_note] if cost_note else [])),
+        notes=(*estimates.notes(timed.stages, terms), *_ceiling_note(config, inputs)),
         schedule=timed,
     )
 
@@ -95,6 +92,13 @@ def _declare(terms: Coordination, timed: Schedule, detached: bool) -> Coordinati
         return terms
     end_s = budget.planned_length_s(timed) + terms.start_delay_s + terms.drain_s
     return structs.replace(terms, detached=True, lease_s=2 * end_s)
+
+
+def _ceiling_note(config: Config, inputs: PlanInputs) -> Iterator[str]:
+    """Where a measurement says what a lane is planned for, it says so."""
+    if inputs.capacity is not ASSUMED and config.fanout.lane_ceiling.requests_per_s == "auto":
+        rate, streams = fanout.lane_ceiling(config, inputs.capacity)
+        yield f"a lane is planned for {rate:.0f} requests/s and {streams:,} open streams: {inputs.capacity.source}"
 
 
 def _check_lead(terms: Coordination, most_slices: int) -> Iterator[Problem]:
@@ -114,13 +118,14 @@ def _check_processes(
         yield from budget.check_processes(terms.lanes, shards, sliced, inputs.cpus)
 
 
+def _check_cloud(inputs: PlanInputs, terms: Coordination, phases: tuple[PhasePlan, ...]) -> Iterator[Problem]:
+    """Where an invocation has a time limit, and lanes a cap that was provisioned."""
+    if inputs.provider == "aws":
+        yield from fanout.check_invocation(terms, phases, inputs.platform.invocation_s)
+        yield from budget.check_provisioned(terms.lanes, inputs.platform.max_lanes)
+
+
 def _check_detached(detached: bool, slices: int) -> Iterator[Problem]:
     if detached and slices > 1:
         message = f"{slices} slices need an orchestrator to the end: only a one-slice plan can be left alone"
         yield Problem("detach_slices", message, "--detach", "leave --detach out, or a longer fanout.slice")
-
-
-def _cost(provider: Provider) -> tuple[float | None, str]:
-    if provider == "local":
-        return 0.0, ""
-    return None, f"the cost on {provider} is not estimated yet"

@@ -56,7 +56,7 @@ class PartWriter:
         pa, requests = self._pa, rows.requests
         count = rows.request_index.size
         offsets = pa.array(requests.offsets.astype(np.int32))
-        session = pa.nulls(count, pa.utf8()) if requests.session is None else pa.array(requests.session, pa.utf8())
+        session = pa.nulls(count) if requests.session is None else pa.array(requests.session)
         pieces = (requests.role, requests.text, requests.start, requests.bytes)
         columns = [
             pa.array(rows.request_index),
@@ -65,7 +65,7 @@ class PartWriter:
             pa.array(requests.output_tokens.astype(np.int64)),
             pa.array(requests.prompt_tokens.astype(np.int64)),
             pa.array(requests.model),
-            session,
+            session.cast(pa.utf8()),
             *(pa.ListArray.from_arrays(offsets, pa.array(values)) for values in pieces),
         ]
         return pa.table(columns, schema=self._schema)

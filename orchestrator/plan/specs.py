@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from function.contract import codec
 from function.contract.plan import StagePlan
 from function.contract.spec import ShardSpec, StageWindow
+from orchestrator.config.data import Data
 from orchestrator.config.root import Config
 from orchestrator.plan.exact import fraction, whole_ns
 from orchestrator.plan.fanout import progress_s, ready_wait_s
@@ -24,6 +27,7 @@ class Specs:
         self._terms = outlined.coordination
         self._cap = config.load.max_concurrency
         self._target = target(config, inputs.target_root, inputs.secret_refs, inputs.allowed)
+        self._history = _history(config.data)
         self._windows = {stage.index: _window(stage) for stage in outlined.stages}
 
     def encode(self, part: Part, plan_hash: str) -> bytes:
@@ -64,6 +68,7 @@ class Specs:
             drain_s=terms.drain_s,
             flush_s=terms.flush_s,
             progress_s=progress_s(terms, inputs.provider),
+            history=self._history,
         )
 
     def _backlog_s(self, phase: Phase, slice_: int) -> float:
@@ -77,6 +82,12 @@ class Specs:
             return drain_s
         timeout_s = self._target.timeouts.total_s
         return 0.0 if timeout_s is None else max(0.0, drain_s - timeout_s)
+
+
+def _history(data: Data) -> Literal["received", "recorded"] | None:
+    if not data.enable_multi_turn_chat:
+        return None
+    return "recorded" if data.disable_output_substitution else "received"
 
 
 def _window(stage: StagePlan) -> StageWindow:

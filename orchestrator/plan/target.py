@@ -82,6 +82,7 @@ def target(config: Config, root: str, secret_refs: Mapping[str, SecretRef], allo
         extra_body={name: value for name, value in api.extra_body.items() if name not in secret.body},
         secret_body=dict(secret.body),
         ignore_eos=server.ignore_eos,
+        session_header=api.session_id_header_key,
         ca_file=server.ca_file,
         cert_path=server.cert_path,
         key_path=server.key_path,

@@ -20,9 +20,10 @@ from function.contract.spec import TextRef
 from orchestrator.datasets.port import Dataset, Int32, Int64, Requests
 from orchestrator.plan.digest import WorkloadDigest
 from orchestrator.plan.gather import Picker, concatenate
-from orchestrator.plan.partition import Share, lanes_of, partition
+from orchestrator.plan.partition import SessionShare, Share, by_session, lanes_of, partition
 from orchestrator.plan.parts import PartWriter, Rows
 from orchestrator.plan.phases import Phase, Schedule
+from orchestrator.plan.volume import Volume
 
 BLOCK_ROWS = 1 << 18
 THREADS = 2  # compression and digests leave the interpreter to the other thread; a third gains nothing
@@ -30,10 +31,11 @@ THREADS = 2  # compression and digests leave the interpreter to the other thread
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One shard's workload. `texts` is its own text table, only what it uses; `first_k`: its first request_index."""
+    """One shard's workload. `texts` is its own text table, only what it uses; `first_k`: its first request_index, or
+    with sessions the first one for rows used again."""
 
     phase: Phase
-    share: Share
+    share: Share | SessionShare
     lanes: int
     shard: str
     body: bytes
@@ -44,9 +46,13 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
+    """`sessions`: how many each slice of a phase plays; empty where requests stand alone."""
+
     parts: Sequence[Part]
     texts: dict[str, bytes]
     workload_hash: str
+    volume: Volume
+    sessions: Sequence[tuple[Phase, int]]
 
 
 def make(schedule: Schedule, lanes: int, dataset: Dataset, model_names: Sequence[str]) -> Workload:
@@ -58,7 +64,7 @@ def make(schedule: Schedule, lanes: int, dataset: Dataset, model_names: Sequence
     used = [None if ref is None else ref.sha256 for ref in refs]
     workload_hash = maker.digest.finish(used, model_names, [phase.users for phase in schedule.phases])
     texts = {ref.sha256: bytes(text) for ref, text in zip(refs, dataset.texts) if ref is not None}
-    return Workload(parts, texts, workload_hash)
+    return Workload(parts, texts, workload_hash, maker.volume, maker.sessions)
 
 
 class _Table:
@@ -90,40 +96,44 @@ class _Maker:
         self._writer = PartWriter()
         self.table = _Table(dataset.texts)
         self.digest = WorkloadDigest()
+        self.volume = Volume()
+        self.sessions: list[tuple[Phase, int]] = []
 
     def phase(self, phase: Phase, lanes: int) -> Iterator[Part]:
         for slice_, shares in groupby(partition(phase, lanes), key=lambda share: share.slice):
-            own = list(shares)
-            stage = _stages(phase, own[0].slice_row, phase.slice_rows[slice_])
-            picker = Picker(self._draw(phase, slice_, own[0].slice_row, stage))
+            own: Sequence[Share | SessionShare] = (cut := list(shares))
+            stage = _stages(phase, cut[0].slice_row, phase.slice_rows[slice_])
+            requests = self._draw(phase, slice_, cut[0].slice_row, stage)
+            if requests.session is not None:
+                own = by_session(cut, requests.session, phase.users or 1)
+                self.sessions.append((phase, np.unique(requests.session).size))
+            picker = Picker(requests)
             yield from self._pool.map(partial(self._part, phase, lanes, picker, stage), own)
 
     def _draw(self, phase: Phase, slice_: int, slice_row: int, stage: Int32) -> Requests:
-        first_k = phase.first_ks[slice_]
+        first_k = self._dataset.opening(phase.first_ks[slice_])
         blocks = []
         for start in range(0, max(stage.size, 1), BLOCK_ROWS):
             stop = min(start + BLOCK_ROWS, stage.size)
             block = self._dataset.draw(np.arange(first_k + start, first_k + stop, dtype=np.int64))
             due_ns = _scheduled(phase, slice(slice_row + start, slice_row + stop), stop - start)
             self.digest.add(due_ns, stage[start:stop], block)
+            self.volume = self.volume.plus(block)
             blocks.append(block)
         return concatenate(blocks)
 
-    def _part(self, phase: Phase, lanes: int, picker: Picker, stage: Int32, share: Share) -> Part:
+    def _part(self, phase: Phase, lanes: int, picker: Picker, stage: Int32, share: Share | SessionShare) -> Part:
         requests = picker.rows(share.within)
         refs, text = self.table.own(requests.text)
-        first_k = phase.first_ks[share.slice] + share.first
         rows = Rows(
-            request_index=np.arange(share.rows, dtype=np.int64) * lanes + first_k,
-            scheduled_ns=_scheduled(
-                phase, slice(share.slice_row + share.first, share.slice_row + share.stop, share.step), share.rows
-            ),
+            request_index=phase.first_ks[share.slice] + share.numbers,
+            scheduled_ns=_due(phase, share),
             stage=stage[share.within],
             requests=_with_text(requests, text),
         )
         body = self._writer.write(rows)
         shard = shard_id(phase.index, share.lane, share.slice)
-        return Part(phase, share, lanes, shard, body, codec.digest(body), refs, first_k)
+        return Part(phase, share, lanes, shard, body, codec.digest(body), refs, _first_k(phase, share, lanes))
 
 
 def _with_text(requests: Requests, text: Int32) -> Requests:
@@ -138,6 +148,22 @@ def _with_text(requests: Requests, text: Int32) -> Requests:
         requests.start,
         requests.bytes,
     )
+
+
+def _first_k(phase: Phase, share: Share | SessionShare, lanes: int) -> int:
+    """See Part. A lane's rows used again take every N-th number from where the slice's rows end and one step on, since
+    a worker steps on from its last row."""
+    first_k = phase.first_ks[share.slice]
+    if isinstance(share, Share):
+        return first_k + share.first
+    return first_k + phase.slice_rows[share.slice] + lanes + share.lane
+
+
+def _due(phase: Phase, share: Share | SessionShare) -> Int64:
+    """When the share's requests are due."""
+    if phase.scheduled_ns is None:
+        return np.zeros(share.rows, dtype=np.int64)
+    return phase.scheduled_ns[share.slice_row : share.slice_row + phase.slice_rows[share.slice]][share.within]
 
 
 def _scheduled(phase: Phase, rows: slice, count: int) -> Int64:

@@ -116,6 +116,9 @@ class LocalProvider:
             found += self._await(KILL_AFTER_S)
         return found
 
+    def recorded(self) -> None:
+        """Nothing is kept of a process that was reaped."""
+
     def leave(self) -> None:
         for one in self._live:
             one.process.popen.returncode = 0  # or its destructor would warn of a process that is meant to go on

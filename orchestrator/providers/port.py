@@ -14,12 +14,16 @@ from function.contract.control import Payload
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """One invocation that can do nothing any more. `exit_code` is negative for a signal; `tail`: its last words."""
+    """One invocation that can do nothing any more. `exit_code` is negative for a signal, None where the platform gives
+    none; `tail`: its last words, or the platform's. `began` False: it never came as far as to claim its attempt, and
+    another delivery of the same event may hold it.
+    """
 
     shard: str
     attempt: int
-    exit_code: int
+    exit_code: int | None
     tail: str = ""
+    began: bool = True
 
 
 class Provider(Protocol):
@@ -41,7 +45,12 @@ class Provider(Protocol):
         ...
 
     def stop_all(self, grace_s: float) -> list[Ended]:
-        """Wait that long for all of them to end by themselves, then end them; nothing runs afterwards."""
+        """Wait that long for all of them to end by themselves, then end them; nothing runs afterwards. Where a platform
+        cannot end what runs, control has: nothing is started any more. May be called again."""
+        ...
+
+    def recorded(self) -> None:
+        """All that was told to have ended is stored: the platform need not keep it. Raises ProviderError."""
         ...
 
     def leave(self) -> None:

@@ -52,7 +52,7 @@ def _parts(summary: Summary, paths: Sequence[Path]) -> Iterator[RenderableType]:
     yield Fitting(_latency(summary.run), _latency_apart(summary.run), _latency_lines(summary.run))
     yield from _legend(summary.run)
     yield _GAP
-    yield from (Text(line) for line in _load(summary.run))
+    yield from (Text(line) for line in (*_load(summary.run), *_regions(summary)))
     yield from _errors(summary.run)
     yield _GAP
     yield from (Text(str(path), overflow="fold") for path in _ranked(paths))
@@ -250,6 +250,14 @@ def _load(block: Block) -> Iterator[str]:
             f"goodput ({limits}): {'-' if share is None else _percent(share)} of planned, "
             f"{_rate(block.goodput.per_sec)} per second"
         )
+
+
+def _regions(summary: Summary) -> Iterator[str]:
+    for region in summary.regions:
+        word, key, _ = PAIRS[0] if region.latency[TTFT].count else PAIRS[1]
+        dist, ledger = region.latency[key], region.ledger
+        times = f"{word} p50 {_ms(dist.at(50.0))} ms, p99 {_ms(dist.at(99.0))} ms"
+        yield f"{region.region}: {ledger.ok:,} ok of {ledger.planned:,} from {region.lanes:,} lanes, {times}"
 
 
 def _errors(block: Block) -> Iterator[RenderableType]:

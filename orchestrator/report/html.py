@@ -21,6 +21,7 @@ from orchestrator.report.html_load import goodput, throughput
 from orchestrator.report.html_markup import Markup, element, join
 from orchestrator.report.html_notes import cost, notes
 from orchestrator.report.html_parts import client, errors, shards, stages
+from orchestrator.report.html_regions import regions
 from orchestrator.report.html_tables import section
 from orchestrator.report.html_verdict import header, verdict
 
@@ -50,6 +51,7 @@ def html(summary: Mapping[str, Any], requests: Requests) -> bytes:
         throughput(summary),
         goodput(summary),
         stages(summary),
+        regions(summary),
         section(
             "charts",
             "Over time",

@@ -68,7 +68,8 @@ def _summary(merged: Merged) -> Iterator[File]:
 def _parquet(merged: Merged) -> Iterator[File]:
     from orchestrator.report.parquet import write_parquet
 
-    yield "requests.parquet", lambda path: write_parquet(merged.requests, path)
+    regions = [region.region for region in merged.plan.regions]
+    yield "requests.parquet", lambda path: write_parquet(merged.requests, path, regions)
 
 
 def _html(merged: Merged) -> Iterator[File]:

@@ -82,11 +82,16 @@ def running_mock(
     log_bodies: bool = False,
     linger_s: float = 0.0,
     host: str = "127.0.0.1",
+    port: int = 0,
 ) -> Iterator[RunningMock]:
-    """A server process on a free loopback port, in a session of its own; ended at the latest with the block."""
+    """A server process on a free loopback port (0) or that one, in a session of its own.
+
+    Ended at the latest with the block.
+    """
     with tempfile.TemporaryDirectory(prefix="mock-") as folder:
         path = Path(folder) / "truth.jsonl" if log else None
-        mock = _launch(dict(config or {}), path, log_bodies, ["--linger", str(linger_s), "--host", host])
+        flags = ["--linger", str(linger_s), "--host", host, "--port", str(port)]
+        mock = _launch(dict(config or {}), path, log_bodies, flags)
         try:
             yield mock
         finally:

@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from function.transport.port import Failure, Sink, Stamping, WarmUp
+from function.alarm import Alarm
+from function.transport.port import Failure, Sink, Stamping, TellsAtOnce, WarmUp
 
 
 @dataclass(slots=True)
-class PlayedChannel:
+class PlayedChannel(TellsAtOnce):
     reads: Sequence[tuple[int, bytes]]
     end_ns: int
     ending: Literal["end", "lost", "open"]
@@ -52,6 +53,12 @@ class PlayedTransport:
     absolute_form: str = ""
     proxy_headers: Mapping[str, str] = field(default_factory=dict)
     stamping: Stamping = field(default_factory=Stamping)
+
+    def heed(self, alarm: Alarm) -> None:
+        return
+
+    def at_hand(self) -> PlayedChannel | None:
+        return PlayedChannel(self.reads, self.end_ns, self.ending, self.status, self.headers, self.requests)
 
     async def acquire(self) -> PlayedChannel:
         return PlayedChannel(self.reads, self.end_ns, self.ending, self.status, self.headers, self.requests)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from function.arrival import Arrival, Piece, Row
@@ -45,6 +46,23 @@ def requester_on(transport: Transport, spec: ShardSpec, secrets: Mapping[str, st
     return Requester(spec, TEXTS, secrets or {}, transport, SystemClock())
 
 
+async def perform(
+    requester: Requester,
+    arrival: Arrival,
+    body: bytes,
+    permit: Callable[[], str | None] = lambda: None,
+    cancel_kind: str = "user",
+) -> Row:
+    """Begins a request and waits for its row; being cancelled cancels the request."""
+    ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    request = requester.begin(arrival, body, permit, lambda _: None if ended.done() else ended.set_result(None))
+    try:
+        await ended
+    except asyncio.CancelledError:
+        request.cancel(cancel_kind)
+    return request.row()
+
+
 async def performed(requester: Requester, index: int = 0, tokens: int | None = 16) -> Row:
     arrival = arrival_of(index, tokens)
-    return await requester.perform(arrival, requester.prepare(arrival), lambda: None, lambda: "user")
+    return await perform(requester, arrival, requester.prepare(arrival))

@@ -85,3 +85,27 @@ def test_on_linux_the_finest_alarm_is_a_timerfd() -> None:
         alarm.close()
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_who_looks_more_often_than_the_loop_rings_it_first(runner: asyncio.Runner, kind: AlarmFactory) -> None:
+    clock, rings = SystemClock(), []
+
+    async def main() -> None:
+        alarm = kind(clock, lambda: rings.append(clock.now_ns()))
+        far_ns = alarm.due_ns
+        assert far_ns > clock.now_ns() + 10**17
+        due_ns = clock.now_ns() + 3_600_000 * MS
+        alarm.set(due_ns)
+        assert alarm.due_ns == due_ns
+        alarm.ring()
+        assert len(rings) == 1 and alarm.due_ns == far_ns
+        alarm.set(clock.now_ns() + 10 * MS)
+        await asyncio.sleep(0.05)
+        assert len(rings) == 2 and alarm.due_ns == far_ns
+        alarm.set(due_ns)
+        alarm.close()
+        assert alarm.due_ns == far_ns
+
+    with runner:
+        runner.run(main())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from function.call import Asked, Call
 from function.clock import SystemClock
 from function.contract.spec import Timeouts
 from function.dialects import DIALECTS
+from function.rounds import Rounds
 from function.stream import StreamFold
 from function.transport.port import Failure
 from function.whole import ErrorBody, WholeBody
@@ -21,7 +22,19 @@ CHUNK = b'data: {"choices":[{"delta":{"content":"a"}}]}\n\n'
 
 
 def call(streaming: bool = True, timeouts: Timeouts | None = None) -> Call:
-    return Call(Asked(DIALECTS["chat"], streaming, 1, True, timeouts or Timeouts()), SystemClock())
+    clock = SystemClock()
+    asked = Asked(DIALECTS["chat"], streaming, 1, True, timeouts or Timeouts())
+    return Call(asked, clock, Rounds(), lambda: None)
+
+
+async def started(made: Call, transport: PlayedTransport, permit: Callable[[], str | None] = lambda: None) -> Call:
+    """Until it has ended."""
+    ended = asyncio.Event()
+    made._ended = ended.set
+    made.start(transport, b"", permit)
+    assert not ended.is_set(), "never within start"
+    await asyncio.wait_for(ended.wait(), 5)
+    return made
 
 
 def within_a_loop(body: Coroutine[Any, Any, None]) -> None:
@@ -58,7 +71,7 @@ def test_the_first_byte_that_says_something_tells_what_an_answer_is(
                 made.feed(2, body[at : at + size])
             assert type(made.reader) is reader
             assert made.received == len(body)
-            made.abandon()
+            made.give_up()
 
     within_a_loop(go())
 
@@ -72,7 +85,7 @@ def test_no_byte_is_lost_while_it_is_not_yet_told() -> None:
         assert made.reader is not None
         assert list(made.reader.answer().token_ns) == [10 + 1 + len(CHUNK)]
         assert made.first_byte_ns == 10
-        made.abandon()
+        made.give_up()
 
     within_a_loop(go())
 
@@ -83,7 +96,7 @@ def test_a_status_that_is_no_success_settles_it_at_its_head() -> None:
         made.head(5, 302, {"location": "/there", "content-encoding": "gzip"})
         assert made.over and isinstance(made.reader, ErrorBody)
         assert (made.status, made.location) == (302, "/there")
-        made.abandon()
+        made.give_up()
 
     within_a_loop(go())
 
@@ -91,9 +104,9 @@ def test_a_status_that_is_no_success_settles_it_at_its_head() -> None:
 def test_a_compressed_answer_is_given_up() -> None:
     async def go() -> None:
         made = call()
-        channel = await PlayedTransport([(2, b"zzz")], 3, headers={"content-encoding": "br"}).acquire()
-        await made.run(_Holding(channel), b"", lambda: None)
-        assert channel.closed and made.received == 0
+        channel = PlayedTransport([(2, b"zzz")], 3, headers={"content-encoding": "br"}).at_hand()
+        await started(made, _Holding(channel))
+        assert channel is not None and channel.closed and made.received == 0
         assert made.failure is not None and made.failure.kind == "protocol"
 
     within_a_loop(go())
@@ -104,7 +117,7 @@ class _Holding(PlayedTransport):
         super().__init__([], 0)
         self._channel = channel
 
-    async def acquire(self) -> Any:
+    def at_hand(self) -> Any:
         return self._channel
 
 
@@ -126,10 +139,9 @@ def test_no_timer_outlives_a_call() -> None:
         loop = asyncio.get_running_loop()
         for _ in range(20):
             made = call(timeouts=Timeouts(total_s=50, connect_s=10, first_token_s=9, idle_s=8))
-            await made.run(PlayedTransport([(5, CHUNK)], 9), b"", lambda: None)
-        refused = call()
-        assert await refused.run(_Fresh(), b"", lambda: "lease") == "lease"
-        refused.abandon()
+            await started(made, PlayedTransport([(5, CHUNK)], 9))
+        refused = await started(call(), _Fresh(), lambda: "lease")
+        assert refused.refusal == "lease" and not refused.written
         pending = [timer for timer in loop._scheduled if not timer.cancelled()]  # type: ignore[attr-defined]
         assert pending == []
 
@@ -139,6 +151,9 @@ def test_no_timer_outlives_a_call() -> None:
 class _Fresh(PlayedTransport):
     def __init__(self) -> None:
         super().__init__([], 0)
+
+    def at_hand(self) -> None:
+        return
 
     async def acquire(self) -> Any:
         channel = await PlayedTransport.acquire(self)

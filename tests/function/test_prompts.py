@@ -14,7 +14,7 @@ from function.contract.errors import ContractError
 from function.contract.spec import Target
 from function.contract.workload import CONTINUE, ROLES
 from function.dialects import DIALECTS
-from function.prompts import BodyTemplate
+from function.prompts import BodyTemplate, instructions
 
 
 def arrival(pieces: tuple[Piece, ...], tokens: int | None = 8, model: int = 0) -> Arrival:
@@ -126,3 +126,38 @@ def test_it_knows_the_length_asked_for(extra: dict[str, Any], asked: int | None)
 def test_a_message_that_was_never_opened_is_a_broken_workload() -> None:
     with pytest.raises(ContractError):
         template([b"x"]).render(arrival((Piece(CONTINUE, 0, 0, 1),)))
+
+
+TALK = st.lists(
+    st.tuples(st.lists(st.tuples(st.sampled_from(["system", "user"]), WORDS), min_size=1, max_size=3), st.text()),
+    max_size=5,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(talk=TALK, api=st.sampled_from(["chat", "completion"]))
+def test_a_later_turn_begins_with_the_bytes_of_the_one_before(
+    talk: list[tuple[list[tuple[str, str]], str]], api: str
+) -> None:
+    said, messages, whole, last = b"", [], "", b""
+    for asked, answer in talk:
+        texts, pieces = laid_out([(role, [text]) for role, text in asked])
+        made = template(texts, api)
+        body = made.render(arrival(pieces), said)
+        messages += [{"role": role, "content": text} for role, text in asked]
+        whole += "".join(text for _, text in asked)
+        assert json.loads(body)["messages" if api == "chat" else "prompt"] == (messages if api == "chat" else whole)
+        assert body.startswith(last)
+        said = made.said(pieces, said, answer)
+        messages.append({"role": "assistant", "content": answer})
+        whole += answer
+        last = body[: body.index(b',"max_tokens"') - 1]
+
+
+def test_instructions_are_what_stands_before_the_first_who_speaks() -> None:
+    pieces = [
+        Piece(ROLES.index(role) if role else CONTINUE, 0, at, 1)
+        for at, role in enumerate(["system", None, "developer", "user", "system", "assistant"])
+    ]
+    assert list(instructions(pieces)) == pieces[:3]
+    assert list(instructions(pieces[:2])) == pieces[:2] and list(instructions(pieces[3:])) == []

@@ -18,6 +18,7 @@ from function.request import Requester
 from function.transport.opening import TRANSPORTS, open_transport
 from tests.function.entry.responder import responding
 from tests.function.little_run import TEXT, shard_spec, workload_part
+from tests.function.made import perform
 
 
 def test_inside_collections_are_rare_and_switches_quick_and_afterwards_as_before() -> None:
@@ -67,8 +68,7 @@ def test_a_request_leaves_nothing_for_the_collector(transport: str) -> None:
 
         async def ask(times: int) -> None:
             for _ in range(times):
-                work = requester.perform(arrival, requester.prepare(arrival), lambda: None, lambda: "user")
-                row = await asyncio.create_task(work)
+                row = await perform(requester, arrival, requester.prepare(arrival))
                 assert row.status == "ok"
 
         await ask(3)

@@ -21,9 +21,10 @@ from function.contract.spec import SecretRef, ShardSpec
 from function.request import Requester
 from function.transport.keeping import PROOF_S
 from function.transport.opening import open_transport
-from tests.emulators.played_transport import PlayedTransport
+from function.transport.port import Sink
+from tests.emulators.played_transport import PlayedChannel, PlayedTransport
 from tests.emulators.scripted_server import ScriptedServer, Send, Step, Wait, answer
-from tests.function.made import arrival_of, performed, requester_on, spec_for
+from tests.function.made import arrival_of, perform, performed, requester_on, spec_for
 from tests.function.played import DONE, GOOD, MS, ROLE, STOP, USAGE, A, B, event, in_order, row_of, with_server
 from tests.suites.transports import deaf_listener
 
@@ -96,7 +97,7 @@ class TestPermit:
     def test_refused_nothing_happens(self) -> None:
         async def doing(requester: Requester, server: ScriptedServer) -> tuple[Row, int]:
             arrival = arrival_of()
-            row = await requester.perform(arrival, b"{}", lambda: "breaker", lambda: "user")
+            row = await perform(requester, arrival, b"{}", lambda: "breaker")
             return row, server.accepted
 
         row, accepted = with_server(answer(GOOD), doing)
@@ -111,9 +112,9 @@ class TestPermit:
                 asked.append(server.accepted)
                 return next(words)
 
-            rows = [await requester.perform(arrival_of(k), b"{}", permit, lambda: "user") for k in range(2)]
+            rows = [await perform(requester, arrival_of(k), b"{}", permit) for k in range(2)]
             await asyncio.sleep(2 * PROOF_S)
-            rows.append(await requester.perform(arrival_of(2), b"{}", permit, lambda: "user"))
+            rows.append(await perform(requester, arrival_of(2), b"{}", permit))
             return rows, asked, len(server.requests)
 
         rows, asked, requests = with_server(answer(GOOD), doing)
@@ -126,12 +127,14 @@ class TestPermit:
         async def go() -> list[str]:
             order: list[str] = []
 
+            class Watched(PlayedChannel):
+                def send(self, request: bytes, sink: Sink) -> None:
+                    order.append("bytes")
+                    PlayedChannel.send(self, request, sink)
+
             class Watching(PlayedTransport):
-                async def acquire(self) -> Any:
-                    channel = await PlayedTransport.acquire(self)
-                    send = channel.send
-                    channel_send: Any = lambda request, sink: (order.append("bytes"), send(request, sink))  # noqa: E731
-                    return type("Channel", (), {"reused": True, "connect_ns": None, "send": staticmethod(channel_send)})
+                def at_hand(self) -> PlayedChannel:
+                    return Watched(self.reads, self.end_ns, "end", 200, self.headers, [])
 
             requester = requester_on(Watching([(9, b"".join(GOOD))], 10), spec_for())
 
@@ -139,7 +142,7 @@ class TestPermit:
                 order.append("permit")
                 asyncio.get_running_loop().call_soon(order.append, "loop")
 
-            await requester.perform(arrival_of(), b"{}", permit, lambda: "user")
+            await perform(requester, arrival_of(), b"{}", permit)
             await asyncio.sleep(0)
             return order
 
@@ -151,8 +154,6 @@ class TestCancelling:
         async def doing(requester: Requester, server: ScriptedServer) -> tuple[Row, bool]:
             async def performing() -> Row:
                 row = await performed(requester)
-                task = asyncio.current_task()
-                assert task is not None and not task.cancelling()
                 await asyncio.sleep(0)
                 return row
 

@@ -95,6 +95,9 @@ class TestFailures:
 
     def test_a_fault_of_ours_is_a_row_too(self) -> None:
         class Broken(PlayedTransport):
+            def at_hand(self) -> None:
+                return
+
             async def acquire(self) -> Any:
                 raise ZeroDivisionError("ours")
 

@@ -105,6 +105,22 @@ def test_closed_loops_use_their_rows_again_only_by_time(kind: str, sent: int) ->
     assert [index for index, _ in setting.performer.sent] == list(range(sent))
 
 
+def test_turns_of_a_session_are_sent_one_after_the_other_and_a_stop_leaves_the_rest() -> None:
+    setting = Setting([0] * 6, lambda arrival: 1.0, kind="closed_count", users=2, history="received")
+    setting.workload = workload_part([0] * 6, session=["a", "a", "a", "b", "b", "b"])
+    abort = control(9, "abort", reason="user")
+    ending = setting.run(2.5, lambda: setting.gate.heard(setting.clock.now_ns(), abort))
+    assert sorted((sent // SECOND, index) for index, sent in setting.performer.sent) == [
+        (0, 0),
+        (0, 3),
+        (1, 1),
+        (1, 4),
+        (2, 2),
+        (2, 5),
+    ]
+    assert ending.reason == "abort" and setting.sending.tally.statuses == {"ok": 4, "aborted": 2}
+
+
 def test_health_is_of_the_time_it_sent() -> None:
     health = Setting([0, 3 * SECOND]).run().health
     assert health.cold_start_ns == 5

@@ -13,7 +13,7 @@ from function.contract import keys
 from function.contract.codec import decode
 from function.contract.control import Claim, Progress, Ready
 from function.contract.errors import StoreDenied, StoreError, UsageError
-from function.shard import Invocation, ShardEnd, run_shard
+from function.shard import MARGIN_S, Invocation, ShardEnd, run_shard
 from function.store.memory import MemoryStore
 from tests.function.fake_performer import FakePerformer
 from tests.function.little_run import SHARD, LittleRun, shard_spec, workload_part
@@ -49,8 +49,9 @@ class World:
             self.performers.append(FakePerformer(self.clock, self.service_s))
             return self.performers[-1]
 
-        until = None if send_until_s is None else self.clock.true_unix_ns() + int(send_until_s * SECOND)
-        invocation = Invocation(self.clock.now_ns(), {}, lambda: self.told, until)
+        left_s = self.little.spec.drain_s + self.little.spec.flush_s + MARGIN_S
+        limit = None if send_until_s is None else self.clock.wall_ns() + int((send_until_s + left_s) * SECOND)
+        invocation = Invocation(self.clock.now_ns(), {}, lambda: self.told, limit)
         rim = virtual_rim(self.clock)
         return await run_shard(self.little.payload(attempt, not_after), self.store, performer, invocation, rim)
 

@@ -39,6 +39,15 @@ def times(answer: Answer) -> list[int]:
     return list(answer.token_ns)
 
 
+def test_what_the_first_choice_answers_is_kept_for_the_next_turn_where_it_is_asked_for() -> None:
+    events = (delta(reasoning="hm"), delta(content="a"), delta(1, content="x"), delta(reasoning="so", content=" b"))
+    folded = StreamFold(DIALECTS["chat"], 2, keeps_content=True)
+    for number, one in enumerate((*events, delta(finish="stop"))):
+        folded.event(number, json.dumps(one).encode())
+    assert folded.answer().content == "a b"
+    assert fold(*events).answer().content == ""
+
+
 def test_a_plain_answer() -> None:
     folded = fold(ROLE, delta(content="a"), delta(content=" b"), delta(finish="stop"), USAGE, DONE)
     answer = folded.answer()

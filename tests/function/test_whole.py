@@ -38,6 +38,7 @@ def test_a_completion_has_an_end_and_no_token_times() -> None:
     answer = read(completion(content="hi there", usage={"prompt_tokens": 4, "completion_tokens": 2}))
     assert (answer.last_token_ns, list(answer.token_ns), answer.events) == (900, [], None)
     assert (answer.usage, answer.finish_reason, answer.text, kind(answer)) == (Usage(4, 2), "stop", "hi there", None)
+    assert read(completion(content="hi", reasoning="hm")).content == "hi"
 
 
 @pytest.mark.parametrize(

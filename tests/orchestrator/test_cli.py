@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from function.contract.errors import BenchctlError, UsageError
@@ -26,9 +27,13 @@ NAMES = [
     "status",
     "attach",
     "abort",
+    "logs",
     "runs",
     "merge",
     "report",
+    "doctor",
+    "package",
+    "infra",
     "mock-server",
     "schema",
 ]
@@ -49,10 +54,13 @@ def test_every_command_is_there_and_explains_itself(capsys: pytest.CaptureFixtur
     assert list(benchctl.commands) == NAMES
     for name in NAMES:
         assert f"  {name} " in top
-        assert cli.main([name, "--help"]) == 0
-        words = capsys.readouterr().out
-        assert "Example" in words and f"benchctl {name}" in words, name
-        assert "--json" in words, name
+        command = benchctl.commands[name]
+        inner = [[name, word] for word in command.commands] if isinstance(command, click.Group) else [[name]]
+        for words in inner:
+            assert cli.main([*words, "--help"]) == 0
+            said = capsys.readouterr().out
+            assert "Example" in said and f"benchctl {' '.join(words)}" in said, words
+            assert "--json" in said, words
 
 
 def test_no_command_shows_the_help_and_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:

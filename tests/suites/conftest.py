@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 
 import pytest
 import uvloop
 
 from function.store.port import ObjectStore
 from function.transport.opening import TRANSPORTS
+from tests.emulators.ministack import MinistackUnavailable, running_ministack
+from tests.emulators.moto import running_moto
 from tests.suites.stores import BETWEEN_PROCESSES, PLACES, Place
 from tests.suites.transports import Opener, Run, opener_of
+
+
+@pytest.fixture(scope="session")
+def moto_url() -> Iterator[str]:
+    with running_moto() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def ministack_url() -> Iterator[str]:
+    """Another, which checks signatures, checksums and policies."""
+    try:
+        with running_ministack() as server:
+            yield server.url
+    except MinistackUnavailable as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture(params=PLACES)

@@ -175,8 +175,8 @@ class FaultyStore:
     def delete(self, key: str) -> None:
         self._call("delete", key, lambda: self.inner.delete(key))
 
-    def at(self, folder: str) -> FaultyStore:
-        below = FaultyStore(self.inner.at(folder))
+    def at(self, folder: str, *, limit_s: float | None = None) -> FaultyStore:
+        below = FaultyStore(self.inner.at(folder, limit_s=limit_s))
         below._plan = self._plan
         below._below = self._below + (folder.removesuffix("/") + "/" if folder else "")
         return below

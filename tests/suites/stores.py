@@ -20,20 +20,32 @@ from typing import Any
 
 import pytest
 
+from function.amazon import Amazon
 from function.store.local import LocalStore
 from function.store.memory import MemoryStore
 from function.store.port import Entry, ObjectStore
+from function.store.s3 import S3Store
+from tests.emulators.moto import new_bucket
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """`open` gives a new handle on the same objects each time; the last two are smaller for slow stores."""
+    """`open` gives a new handle on the same objects each time; what follows makes less of it for slow stores.
+
+    `stamps_apart_ns`: how far the stamp that a write was answered with may lie from the one a read gives.
+    """
 
     open: Callable[[], ObjectStore]
     big_bytes: int = 5_000_000
     model_runs: int = 60
+    slow: int = 1
+    stamps_apart_ns: int = 0
+
+    def fewer(self, rounds: int) -> int:
+        """So many rounds, or less of them in a slow store."""
+        return max(5, rounds // self.slow)
 
 
 def _local_run(request: pytest.FixtureRequest) -> Place:
@@ -57,10 +69,33 @@ def _memory(request: pytest.FixtureRequest) -> Place:
     return Place(lambda: store.at(""))
 
 
+def _s3(url: str, request: pytest.FixtureRequest, folder: str = "") -> Place:
+    """A bucket of its own; handles share one thread, which ends with the test whatever was not closed."""
+    monkeypatch: pytest.MonkeyPatch = request.getfixturevalue("monkeypatch")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    bucket = new_bucket(url)
+    amazon = Amazon()
+    amazon.hold()
+    request.addfinalizer(amazon.close)
+    return Place(lambda: S3Store(amazon, bucket, folder), model_runs=6, slow=5, stamps_apart_ns=1_000_000_000)
+
+
+def _moto(request: pytest.FixtureRequest) -> Place:
+    return _s3(request.getfixturevalue("moto_url"), request)
+
+
+def _ministack(request: pytest.FixtureRequest) -> Place:
+    return _s3(request.getfixturevalue("ministack_url"), request, "a folder/of it")
+
+
 PLACES: dict[str, Callable[[pytest.FixtureRequest], Place]] = {
     "local-run": _local_run,
     "local-root": _local_root,
     "memory": _memory,
+    "s3-moto": _moto,
+    "s3-ministack": _ministack,
 }
 BETWEEN_PROCESSES = [name for name in PLACES if name != "memory"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from function.contract.receipt import Health
+from function.contract.receipt import Health, HealthSecond
 from orchestrator.metrics.doubt.where import NAMED
 from orchestrator.metrics.facts import RunFacts, ShardFacts
 from orchestrator.metrics.finding import Finding, Scope, Severity
@@ -47,7 +47,7 @@ def client(facts: RunFacts, weights: dict[str, float], base_s: float | None) -> 
         yield from _loop_lag(own, base_s)
         yield from _clock_error(facts, base_s)
     yield from _suspended(facts, own)
-    yield from _note(own, "cpu_saturated", lambda health: health.cpu_p95, CPU_SATURATED, _CPU)
+    yield from _note(own, "cpu_saturated", lambda health: health.cpu_p95, CPU_SATURATED, _CPU, lambda one: one.cpu)
     yield from _note(own, "cold_start", lambda health: health.cold_start_ns / 1e9, COLD_START_S, _COLD)
     yield from _note(own, "clock_step", lambda health: float(health.clock_steps), 0.0, _STEP)
 
@@ -62,17 +62,35 @@ def _loop_lag(own: Sequence[Own], base_s: float) -> Iterator[Finding]:
     if not judged:
         return
     lag_s, worst, _ = max(judged, key=lambda entry: entry[0])
+    when = _worst_second(worst.health, lambda second: second.loop_lag_p99_ns)
     invalid = sum(one.weight for _, one, severity in judged if severity == "invalid") > LOOP_LAG_MATTERS
     lanes = sorted({one.lane for _, one, _ in judged})
     yield Finding(
         "loop_lag",
         "invalid" if invalid else "degraded",
         f"lane {worst.lane}: the worker's loop ran {lag_s * 1e3:.3g} ms late at p99, so tokens were stamped late; the "
-        f"limit is {LOOP_LAG.limit_s(base_s) * 1e3:.3g} ms" + (f" ({len(lanes)} lanes)" if len(lanes) > 1 else ""),
+        f"limit is {LOOP_LAG.limit_s(base_s) * 1e3:.3g} ms"
+        + (f" ({len(lanes)} lanes)" if len(lanes) > 1 else "")
+        + (f"; worst in the second from {when[0]:.0f} s" if when else ""),
         "The worker had too little processor: more lanes, fewer requests per lane, or a less busy machine.",
         {"value": lag_s, "threshold": LOOP_LAG.limit_s(base_s), "base": base_s, "lanes": lanes[:NAMED]},
-        Scope(lane=worst.lane, slice=worst.facts.name.slice),
+        _scope(worst, when),
     )
+
+
+def _worst_second(health: Health, value_of: Callable[[HealthSecond], float]) -> tuple[float, float] | None:
+    """(from, to) of the worst, s since t0. A second ends where the next begins."""
+    seconds = health.seconds
+    if not seconds:
+        return None
+    worst = max(range(len(seconds)), key=lambda index: value_of(seconds[index]))
+    end = seconds[worst + 1].at_s if worst + 1 < len(seconds) else seconds[worst].at_s + 1
+    return seconds[worst].at_s, end
+
+
+def _scope(one: Own, when: tuple[float, float] | None) -> Scope:
+    from_s, to_s = when or (None, None)
+    return Scope(lane=one.lane, slice=one.facts.name.slice, from_s=from_s, to_s=to_s)
 
 
 def _clock_error(facts: RunFacts, base_s: float) -> Iterator[Finding]:
@@ -137,7 +155,12 @@ _STEP = (
 
 
 def _note(
-    own: Sequence[Own], code: str, value_of: Callable[[Health], float], limit: float, words: tuple[str, str]
+    own: Sequence[Own],
+    code: str,
+    value_of: Callable[[Health], float],
+    limit: float,
+    words: tuple[str, str],
+    by_second: Callable[[HealthSecond], float] | None = None,
 ) -> Iterator[Finding]:
     over = [(value_of(one.health), one) for one in own if value_of(one.health) > limit]
     if not over:
@@ -145,11 +168,13 @@ def _note(
     value, worst = max(over, key=lambda entry: entry[0])
     lanes = sorted({one.lane for _, one in over})
     more = f" ({len(lanes)} lanes are over {limit:g})" if len(lanes) > 1 else ""
+    when = _worst_second(worst.health, by_second) if by_second is not None else None
+    more += f", most in the second from {when[0]:.0f} s" if when else ""
     yield Finding(
         code,
         "info",
         words[0].format(lane=worst.lane, value=value) + more,
         words[1],
         {"value": value, "threshold": limit, "lanes": lanes[:NAMED]},
-        Scope(lane=worst.lane, slice=worst.facts.name.slice),
+        _scope(worst, when),
     )

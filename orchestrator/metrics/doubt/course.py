@@ -37,11 +37,18 @@ def _missing(facts: RunFacts, planned: dict[str, int]) -> Iterator[Finding]:
         "shard_missing",
         "invalid",
         f"{len(gone)} of {len(facts.shards)} shards left nothing behind ({_names(gone)})"
-        + (f"; {ungranted} of them were never ready in time" if ungranted else ""),
-        "Part of the load was never there. Look at how its invocation ended (orchestrator.json, the provider's log).",
+        + (f"; {ungranted} of them were never ready in time" if ungranted else "")
+        + _why(facts, gone),
+        "Part of the load was never there. Look at how its invocation ended (benchctl logs RUN, orchestrator.json).",
         {"value": len(gone), "threshold": 0, "shards": [shard.shard for shard in gone[:NAMED]]},
         _scope(gone),
     )
+
+
+def _why(facts: RunFacts, gone: Sequence[ShardFacts]) -> str:
+    """The first last words among them."""
+    words = next((said for shard in gone if (said := facts.last_words(shard))), None)
+    return f"; the last that was heard: {words}" if words else ""
 
 
 def _damaged(facts: RunFacts) -> Iterator[Finding]:

@@ -74,7 +74,7 @@ def grid(seed: int) -> Case:
     draw = Random(f"grid {seed}")
     ttft_s = (draw.uniform(0.004, 0.006), draw.uniform(0.016, 0.027), draw.uniform(0.2, 0.3))[seed % 3]
     rate = draw.choice((17, 19, 23, 29, 31, 37))  # a period that is no multiple of 10 ms, or all are equally late
-    mock = {"ttft_s": ttft_s, "itl_s": 0.001}
+    mock = {"ttft_s": ttft_s, "itl_s": 0.01}  # no pause of a shared machine swallows many such gaps
     expects = frozenset({"late_median"}) if ttft_s < 0.1 else frozenset()
     inside = {"what": "grid", "step_ns": 10_000_000}
     note = f"TTFT {ttft_s * 1e3:.0f} ms"

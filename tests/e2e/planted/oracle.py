@@ -17,6 +17,8 @@ from tests.e2e.planted.truth import Floats, Truth
 VERDICTS = ("VALID", "DEGRADED", "INVALID")
 SEVERITIES = {"info": 0, "degraded": 1, "invalid": 2}
 MARGIN = 1.5
+KNOWN = 1.25  # margin of what follows from the log by arithmetic
+HOLD_STEPS = 20
 NEVER = float("inf")
 
 
@@ -64,6 +66,7 @@ def expected(truth: Truth) -> Expected:
         "late_median": late_median,
         "late_tail": late_tail,
         "loop_lag": _loop_lag(truth),
+        "stamps_shared": _stamps_shared(truth),
         "clock_error": _clock_error(truth),
         "sent_short": _sent_short(truth),
         "requests_lost": _requests_lost(truth),
@@ -107,6 +110,50 @@ def _loop_lag(truth: Truth) -> Bounds:
         return NONE
     p50 = float(np.percentile(truth.ttft, 50))
     return _either(_graded(lag_s, max(0.1 * base, 0.005), max(0.5 * base, 0.005)) for base in (p50, p50 + slack))
+
+
+def _stamps_shared(truth: Truth) -> Bounds:
+    """Events that were written while a worker was held get the stamp of the last one of the same hold and answer.
+
+    Judged are how many are late by more than 5 ms, and how late stamps are at p99 of all events. When a worker is
+    stopped is known, which one is not; of a hold that comes and goes only how long it is and how much of the time.
+    Where stamps are the loop's, `loop_lag` is what must be found.
+    """
+    case, answers = truth.case, [times for times in truth.tokens if times.size]
+    if not answers or case.transport == "aiohttp":
+        return NONE
+    late: list[tuple[Floats, float]] = []  # of each lost event by how much, and how many each of them stands for
+    if case.stops_s:
+        for lane in range(case.lanes):
+            held = [_late_by_stop(truth.tokens[lane :: case.lanes], at, case.stop_for_s) for at in case.stops_s]
+            late.append((np.concatenate(held), 1.0))
+    elif case.inside is not None and case.inside["what"] == "hog":
+        hold_s, idle_s = case.inside["hold_s"], case.inside["idle_s"]
+        steps = (np.arange(HOLD_STEPS) + 0.5) / HOLD_STEPS * hold_s
+        held = [_late_by_hold(times, left_s) for times in answers for left_s in steps]
+        late.append((np.concatenate(held), hold_s / (hold_s + idle_s) / HOLD_STEPS))
+    events, p50 = sum(times.size for times in answers), float(np.percentile(truth.ttft, 50))
+    return _either(_shared(some, weight, events, p50) for some, weight in late) if late else NONE
+
+
+def _shared(late: Floats, weight: float, events: int, p50: float) -> Bounds:
+    late = late[late > 0.005]
+    share = late.size * weight / events
+    ranked, place = np.sort(late)[::-1], int(0.01 * events / weight)
+    p99 = float(ranked[place]) if place < ranked.size else 0.0
+    few, slow = _graded(share, 0.01, 0.5, KNOWN), _graded(p99, max(0.1 * p50, 0.005), max(0.5 * p50, 0.005))
+    return Bounds(max(few.least, slow.least), max(few.most, slow.most))
+
+
+def _late_by_stop(answers: Iterable[Floats], start: float, length: float) -> Floats:
+    held = [times[(times > start) & (times < start + length)] for times in answers]
+    return np.concatenate([np.empty(0), *(times[-1] - times[:-1] for times in held if times.size)])
+
+
+def _late_by_hold(times: Floats, left_s: float) -> Floats:
+    """By how much each event is late that comes when `left_s` of a hold are left; those of no time at all left out."""
+    last = times[np.searchsorted(times, times + left_s, side="right") - 1]
+    return (last - times)[last > times]
 
 
 def _clock_error(truth: Truth) -> Bounds:

@@ -19,7 +19,8 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Truth:
-    """By request index, in s since t0, NaN where it did not happen: due, arrived, first token, end. `ok`: answered."""
+    """By request index, in s since t0, NaN where it did not happen: due, arrived, first token, end. `ok`: answered.
+    `tokens`: when each event of it was written."""
 
     case: Case
     due: Floats
@@ -27,6 +28,7 @@ class Truth:
     first_token: Floats
     end: Floats
     ok: NDArray[np.bool_]
+    tokens: tuple[Floats, ...] = ()
 
     @property
     def sent(self) -> NDArray[np.bool_]:
@@ -48,6 +50,7 @@ def truth_of(case: Case, records: Iterable[TruthRecord], run_id: str, t0_unix_ns
     due = np.arange(case.planned) / case.rate
     arrived, first, end = (np.full(case.planned, np.nan) for _ in range(3))
     ok = np.zeros(case.planned, bool)
+    tokens = [np.empty(0)] * case.planned
     for record in records:
         k = int((record.id or "").removeprefix(f"{run_id}-"))
         assert 0 <= k < case.planned, record.id
@@ -57,5 +60,6 @@ def truth_of(case: Case, records: Iterable[TruthRecord], run_id: str, t0_unix_ns
         end[k] = arrived[k] + record.end_offset_ns / 1e9
         if record.token_offset_ns:
             first[k] = arrived[k] + record.token_offset_ns[0] / 1e9
+            tokens[k] = arrived[k] + np.array(record.token_offset_ns) / 1e9
         ok[k] = record.outcome == "done"
-    return Truth(case, due, arrived, first, end, ok)
+    return Truth(case, due, arrived, first, end, ok, tuple(tokens))

@@ -17,10 +17,12 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding
 
 
 class Responder:
-    """`asked` lists (unix ns of arrival, X-Request-ID, body)."""
+    """`asked` lists (unix ns of arrival, X-Request-ID, body), `lines` request lines, `headers` all in lower case."""
 
     def __init__(self, itl_s: float) -> None:
         self.asked: list[tuple[int, str, bytes]] = []
+        self.lines: list[str] = []
+        self.headers: list[dict[str, str]] = []
         self.url = ""
         self._itl_s = itl_s
         self._ready = threading.Event()
@@ -58,8 +60,10 @@ class Responder:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()
                 at = time.time_ns()
                 fields = dict(line.lower().split(": ", 1) for line in head.split("\r\n")[1:] if line)
-                body = await reader.readexactly(int(fields["content-length"]))
-                self.asked.append((at, fields["x-request-id"], body))
+                body = await reader.readexactly(int(fields.get("content-length", 0)))
+                self.lines.append(head.partition("\r\n")[0])
+                self.headers.append(fields)
+                self.asked.append((at, fields.get("x-request-id", ""), body))
                 writer.write(HEAD)
                 for piece in (CHUNK, CHUNK, CHUNK, END):
                     await asyncio.sleep(self._itl_s)

@@ -14,7 +14,7 @@ from aiohttp.client_reqrep import ConnectionKey
 
 from function.clock import SystemClock
 from function.contract.spec import Target
-from function.transport import aiohttp_client
+from function.transport import aiohttp_client, aiohttp_failure
 from function.transport.aiohttp_client import AiohttpTransport
 from function.transport.keeping import PROOF_S
 from tests.emulators.scripted_server import ScriptedServer, answer, in_turn
@@ -44,7 +44,7 @@ def error_of(kind: Any, cause: OSError) -> Exception:
     ],
 )
 def test_its_errors_have_our_words(error: Exception, secure: bool, kind: str) -> None:
-    failure = aiohttp_client._failure(error, secure)
+    failure = aiohttp_failure.failure_of(error, secure)
     assert failure.kind == kind and failure.message
 
 

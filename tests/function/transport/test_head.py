@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from function.contract.errors import UsageError
-from function.transport.head import RESERVED, Endpoint, RequestHead, parse_endpoint
+from function.transport.head import RESERVED, Endpoint, RequestHead, field, parse_endpoint
 
 
 @pytest.mark.parametrize(
@@ -86,6 +86,13 @@ def test_the_head_in_its_order() -> None:
         "X-Request-ID: run-3",
         "Content-Length: 42",
     ]
+
+
+def test_one_more_header_for_one_request() -> None:
+    rendered = RequestHead(ENDPOINT, "/", {}).render("run-3", 42, field("X-Session", "run-5")).decode()
+    assert rendered.endswith("X-Request-ID: run-3\r\nX-Session: run-5\r\nContent-Length: 42\r\n\r\n")
+    with pytest.raises(UsageError):
+        field("X-Session", "a\r\nb: c")
 
 
 def test_given_headers_replace_ours_and_each_other_whatever_their_case() -> None:

@@ -133,3 +133,31 @@ def test_it_leaves_no_cycle() -> None:
         assert gone() is None
     finally:
         gc.enable()
+
+
+def chunk(body: bytes, size: str = "x") -> bytes:
+    return format(len(body), size).encode() + b"\r\n" + body + b"\r\n"
+
+
+READS = st.one_of(
+    st.binary(min_size=1, max_size=40).map(chunk),
+    st.binary(min_size=1, max_size=40).map(lambda body: chunk(body, "X")),
+    st.binary(min_size=1, max_size=40).map(lambda body: chunk(body, "04x")),
+    st.sampled_from([b"8\r\n" * 3, b"8\r\n\r\n", b"1", b"5;a=b\r\nhello\r\n", b"0\r\n\r\n", b"zz\r\n", b"\r\n", b"\n"]),
+    st.sampled_from([chunk(chunk(b"b" * 16)), chunk(b"9\r\n" * 5), b"9\r\n" * 5, chunk(b"x" * 5000)]),
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(READS, max_size=30))
+def test_whole_chunks_need_no_parser(reads: list[bytes]) -> None:
+    quick, slow = AnswerParser(), AnswerParser()
+    quick.feed(CHUNKED)
+    slow.feed(CHUNKED)
+    bodies = quick.feed_all(reads)
+    assert bodies == [slow.feed(data) for data in reads[: len(bodies)]]
+    assert (quick.whole, quick.fault, quick.stray) == (slow.whole, slow.fault, slow.stray)
+    assert len(bodies) == len(reads) or quick.whole or quick.fault
+    for data in reads[len(bodies) :]:
+        assert quick.feed(data) == slow.feed(data)
+    assert (quick.whole, quick.fault, quick.stray) == (slow.whole, slow.fault, slow.stray)

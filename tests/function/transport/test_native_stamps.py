@@ -153,3 +153,39 @@ def test_this_kernel_stamps_between_the_write_and_a_late_read() -> None:
                 _, ancillary, _, _ = mine.recvmsg(10, ANCILLARY_BYTES)
                 assert before_ns - 20_000 <= stamps.of(ancillary) <= after_ns + MS
     assert stamps.stamping == Stamping(True, 0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(0, 3 * MS), min_size=1, max_size=40), st.sampled_from([0, 0, -SECOND, SECOND, 50_000]))
+def test_many_at_once_are_what_each_is(passed: list[int], step_ns: int) -> None:
+    found = []
+    for together in (True, False):
+        clocks = Clocks()
+        stamps = KernelStamps(clocks, clocks.wall_ns)
+        ancillaries = []
+        for number, gap_ns in enumerate(passed):
+            clocks.mono_ns += gap_ns
+            if number == len(passed) // 2:
+                clocks.offset_ns += step_ns
+                stamps.sample()
+            ancillaries.append(clocks.arrives())
+        clocks.mono_ns += MS
+        stamps.sample()
+        clocks.now_ns = lambda at_ns=clocks.mono_ns: at_ns  # type: ignore[method-assign, misc]
+        stamps._now = clocks.now_ns
+        found.append(stamps.of_all(ancillaries) if together else [stamps.of(one) for one in ancillaries])
+    assert found[0] == found[1]
+
+
+def test_before_the_wall_clocks_offset_changes_older_stamps_are_asked_for(clocks: Clocks, stamps: KernelStamps) -> None:
+    came_ns, ancillary = clocks.mono_ns, clocks.arrives()
+    clocks.mono_ns += MS
+    stamps.sample()
+    asked: list[int] = []
+    stamps.changing = lambda: asked.extend(stamps.of_all([ancillary]))
+    stamps.sample()
+    assert asked == []
+    clocks.offset_ns -= 40 * MS
+    stamps.sample()
+    assert len(asked) == 1 and abs(asked[0] - came_ns) <= 200
+    assert stamps.stamping.clock_steps == 1

@@ -10,10 +10,12 @@ import pytest
 from msgspec import structs
 
 from function.contract import keys
-from function.contract.codec import encode
+from function.contract.codec import decode, encode
 from function.contract.errors import UsageError
+from function.contract.plan import Plan, RegionPlan
 from orchestrator.commands import abort
 from orchestrator.launch.abort import read_control
+from tests.emulators.played_aws import Reply, played_aws
 from tests.orchestrator.commands.stored import make_run
 from tests.orchestrator.launch.crew import make_receipt
 
@@ -76,3 +78,27 @@ def test_a_run_that_has_not_begun(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as refused:
         abort.run("r", str(tmp_path))
     assert refused.value.code == "run_not_started"
+
+
+def test_stopping_the_function_is_for_aws_and_asked_before_anything_is_put(tmp_path: Path) -> None:
+    store = make_run(tmp_path)
+    with pytest.raises(UsageError) as refused:
+        abort.run("r", str(tmp_path), stop_function=True)
+    assert (refused.value.code, refused.value.path) == ("no_function", "--stop-function")
+    assert read_control(store).state == "go"
+
+
+def test_a_stopped_function_is_stopped_in_every_region(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = make_run(tmp_path, beat_s=0.05)
+    regions = tuple(
+        RegionPlan(name, f"arn:aws:lambda:{name}:1:function:bench:live") for name in ("us-east-1", "eu-west-1")
+    )
+    plan = decode(Plan, store.get(keys.PLAN).body)
+    store.put(keys.PLAN, encode(structs.replace(plan, provider="aws", regions=regions)))
+    with played_aws() as played:
+        for name, value in played.environment().items():
+            monkeypatch.setenv(name, value)
+        played.script("PUT /2017-10-31/functions/bench/concurrency", Reply({"ReservedConcurrentExecutions": 0}))
+        found = abort.run("r", str(tmp_path), stop_function=True)
+    assert found.result["stopped_functions"] == ["bench", "bench"] and len(played.calls) == 2
+    assert read_control(store).state == "abort" and "infra up" in found.human

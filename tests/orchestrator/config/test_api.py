@@ -29,6 +29,13 @@ def test_headers_that_cannot_be_sent_are_refused(headers: Any) -> None:
         Api.model_validate({"headers": headers})
 
 
+@pytest.mark.parametrize("name", ["a b", "", "X\n", *OURS_IN_HEADERS, "Host", "authorization"])
+def test_headers_that_cannot_carry_a_session_are_refused(name: str) -> None:
+    with pytest.raises(ValidationError):
+        Api.model_validate({"session_id_header_key": name})
+    assert Api.model_validate({"session_id_header_key": "X-Session-ID"}).session_id_header_key == "X-Session-ID"
+
+
 @pytest.mark.parametrize("key", OURS_IN_BODY)
 def test_the_body_keys_that_are_ours(key: str) -> None:
     with pytest.raises(ValidationError, match="set by benchctl"):

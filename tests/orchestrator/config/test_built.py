@@ -34,7 +34,6 @@ def places(tree: dict[str, Any]) -> list[str]:
         ({"metrics": {"type": "prometheus", "prometheus": {"url": "http://h"}}}, ["metrics.type"]),
         ({"storage": {"google_cloud_storage": {"bucket_name": "b"}}}, ["storage.google_cloud_storage"]),
         ({"storage": {"simple_storage_service": {"bucket_name": "b"}}}, ["storage.simple_storage_service"]),
-        ({"fanout": {"regions": ["eu-west-1"]}}, ["fanout.regions"]),
     ],
 )
 def test_one_line_for_each_thing(tree: dict[str, Any], expected: list[str]) -> None:
@@ -45,6 +44,7 @@ def test_one_line_for_each_thing(tree: dict[str, Any], expected: list[str]) -> N
     "tree",
     [
         {},
+        {"api": {"session_id_header_key": "x"}, "data": {"enable_multi_turn_chat": True}},
         {"circuit_breakers": [BREAKER]},  # defined, but watched by nobody
         {"metrics": {"type": "default"}},
         {"report": {"goodput": {"constraints": {"ttft": 1}}}},

@@ -24,6 +24,8 @@ def found(data: dict[str, Any]) -> list[tuple[str, str]]:
         {"type": "file", "path": "a.txt", "format": "csv"},
         {"type": "shareGPT", "path": "a.json"},
         {"type": "shared_prefix"},
+        {"type": "shareGPT", "path": "a.json", "enable_multi_turn_chat": True},
+        {"type": "file", "path": "a.csv", "enable_multi_turn_chat": True, "disable_output_substitution": True},
     ],
 )
 def test_complete(data: dict[str, Any]) -> None:
@@ -45,6 +47,11 @@ def test_complete(data: dict[str, Any]) -> None:
         ({"type": "file"}, [("data.path", "missing_key")]),
         ({"type": "file", "path": "a.txt"}, [("data.format", "wrong_value")]),
         ({"type": "mock", "use_chat_template": True}, [("data.use_chat_template", "impossible")]),
+        ({"type": "mock", "enable_multi_turn_chat": True}, [("data.enable_multi_turn_chat", "impossible")]),
+        (
+            {"type": "shareGPT", "disable_output_substitution": True},
+            [("data.disable_output_substitution", "no_effect")],
+        ),
         ({"type": "otel_trace_replay"}, [("data.otel_trace_replay", "missing_key")]),
     ],
 )

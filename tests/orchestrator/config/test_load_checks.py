@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.config.load import Load
-from orchestrator.config.load_checks import check_load
+from orchestrator.config.load_checks import check_load, check_turns
 
 
 def found(load: dict[str, Any]) -> list[tuple[str, str]]:
@@ -45,6 +45,14 @@ def one(**stage: Any) -> dict[str, Any]:
 )
 def test_what_the_interface_allows(load: dict[str, Any]) -> None:
     assert found(load) == []
+
+
+@pytest.mark.parametrize(
+    ("load_type", "refused"), [("constant", True), ("poisson", True), ("gamma", True), ("concurrent", False)]
+)
+def test_turns_have_no_place_in_a_schedule_of_arrivals(load_type: str, refused: bool) -> None:
+    problems = list(check_turns(Load.model_validate({"type": load_type})))
+    assert [(one.path, one.code) for one in problems] == ([("load.type", "impossible")] if refused else [])
 
 
 S = "load.stages.0"

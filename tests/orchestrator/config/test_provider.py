@@ -34,7 +34,7 @@ def test_a_literal_is_for_the_local_provider_only(provider: Provider) -> None:
 
 @pytest.mark.parametrize(
     ("reference", "fine_on"),
-    [("env", {"local", "aws", "gcp"}), ("aws_secret", {"aws"}), ("gcp_secret", {"gcp"})],
+    [("env", {"local", "gcp"}), ("aws_secret", {"aws"}), ("gcp_secret", {"gcp"})],
 )
 def test_a_reference_is_read_where_it_lives(reference: str, fine_on: set[str]) -> None:
     one = config(api_key={reference: "NAME"})
@@ -47,6 +47,12 @@ def test_a_cloud_cannot_reach_the_embedded_server() -> None:
     one = Config.model_validate({"server": {"type": "mock"}})
     assert places(one, "local") == []
     assert places(one, "aws") == [("server.type", "mock_local")]
+
+
+def test_files_of_this_machine_are_not_there_on_a_cloud() -> None:
+    one = config(ca_file="ca.pem", cert_path="c.pem", key_path="k.pem")
+    assert places(one, "local") == []
+    assert places(one, "aws") == [(f"server.{key}", "file_local") for key in ("ca_file", "cert_path", "key_path")]
 
 
 def test_a_cloud_needs_a_longer_lease() -> None:

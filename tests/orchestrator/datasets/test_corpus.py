@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.datasets import corpus
-from orchestrator.datasets.corpus import Corpus, Entry, Use
+from orchestrator.datasets import packing
+from orchestrator.datasets.corpus import Corpus
+from orchestrator.datasets.entry import Entry, Use
 from orchestrator.datasets.turns import Turn
 from tests.orchestrator.datasets.drawn import ask, messages, prompts
 
@@ -91,7 +92,7 @@ def test_only_entries_below_the_limit_are_packed_and_measured() -> None:
 
 
 def test_long_corpora_are_cut_into_texts_in_the_order_of_use(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(corpus, "CHUNK_BYTES", 100)
+    monkeypatch.setattr(packing, "CHUNK_BYTES", 100)
     one = made([f"entry number {index:03d}" for index in range(60)])
     assert len(one.texts) == 60 * 16 // 112 + 2
     texts = one.draw(np.arange(60)).text

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections import Counter
 
 from orchestrator.config.distribution import Distribution
-from orchestrator.datasets.corpus import Entry
+from orchestrator.datasets.entry import Entry
 from orchestrator.datasets.filters import Bounds, within
 from orchestrator.datasets.turns import Turn
 

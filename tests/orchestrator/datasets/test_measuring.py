@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from orchestrator.config.distribution import Distribution
-from orchestrator.datasets.corpus import Entry
+from orchestrator.datasets.entry import Entry
 from orchestrator.datasets.measuring import Measuring, lead_tokens, silent_tokens
 from orchestrator.datasets.turns import Turn
 from tests.orchestrator.datasets.drawn import Words

@@ -55,6 +55,7 @@ class FakeProvider:
     warmed: int = 0
     left: bool = False
     stopped: int = 0
+    told_recorded: int = 0
     poll_s: float = 0.01
 
     def warm(self, count: int) -> None:
@@ -85,6 +86,9 @@ class FakeProvider:
         ended += [Ended(payload.shard, payload.attempt, -9) for payload in self.live]
         self.live = []
         return ended
+
+    def recorded(self) -> None:
+        self.told_recorded += 1
 
     def leave(self) -> None:
         self.left, self.live = True, []

@@ -15,7 +15,7 @@ from function.contract.control import Control, Go
 from function.contract.errors import StoreError
 from function.contract.observed import Observed
 from function.contract.plan import Plan
-from function.contract.receipt import StopReason
+from function.contract.receipt import Receipt, StopReason
 from function.store.memory import MemoryStore
 from function.store.port import Stored
 from orchestrator.launch.abort import put_abort
@@ -101,6 +101,28 @@ def test_a_worker_that_dies_before_it_is_ready_is_replaced() -> None:
     assert decode(Go, stage.store.get(keys.go("0-0")).body).attempts == {"0-0-0": 0, "0-1-0": 2}
     assert driven.ends["0-1-0.0"].detail == "line one\nit broke"
     assert "worker 0-1-0.0 ended with code 1: it broke" in stage.view.lines
+
+
+class Unborn(FakeProvider):
+    """Says of shard 0-0-0's first attempt, once it is granted, that a delivery of it never began; another one runs."""
+
+    told = False
+
+    def ended(self) -> list[Ended]:
+        found = super().ended()
+        if not self.told and any(entry.key for entry in self.store.list(keys.GO)):
+            self.told = True
+            found.append(Ended("0-0-0", 0, None, "Runtime.ImportModuleError: duplicate", began=False))
+        return found
+
+
+def test_a_delivery_that_never_began_does_not_end_the_one_that_runs() -> None:
+    stage = Stage(quick_plan(1), make=Unborn)
+    driven = stage.conduct()
+    assert driven.overdue == () and not driven.aborted
+    assert decode(Receipt, stage.store.get(keys.receipt("0-0-0")).body).reason == "complete"
+    assert "worker 0-0-0.0 ended: Runtime.ImportModuleError: duplicate" in stage.view.lines
+    assert stage.provider.told_recorded == 1, "what was seen is stored, and may be forgotten"
 
 
 def test_workers_that_cannot_start_mean_no_load() -> None:

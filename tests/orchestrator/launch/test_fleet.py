@@ -251,7 +251,7 @@ class GrantsTheDead(Fleet):
 
 
 class RetriesAtOnce(Fleet):
-    def _wants_attempt(self, shard, opened_ns, deadline_ns, now_ns) -> bool:  # type: ignore[no-untyped-def]
+    def _wants_attempt(self, group, shard, opened_ns, now_ns) -> bool:  # type: ignore[no-untyped-def]
         return shard.next_attempt < 2
 
 

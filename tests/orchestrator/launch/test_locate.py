@@ -12,6 +12,7 @@ from function.contract.errors import UsageError
 from function.store.local import LocalStore
 from function.store.memory import MemoryStore
 from orchestrator.launch.locate import check_run_id, find_run, local_folder, log_folder, open_root, run_below, run_names
+from tests.emulators.played_lambda import provision
 from tests.orchestrator.launch.world import make_plan
 
 
@@ -105,3 +106,23 @@ def test_logs_lie_beside_the_run_or_below_the_working_folder(tmp_path: Path) -> 
     assert log_folder(LocalStore(tmp_path), "r") == tmp_path / "logs"
     assert log_folder(Bucket(), "r") == Path("runs/r/logs")
     assert local_folder(Bucket()) is None
+
+
+def test_without_a_root_the_provisioned_ones_are_looked_through_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket, here = tmp_path / "bucket", tmp_path / "here"
+    here.mkdir()
+    LocalStore(bucket).put("runs/far/plan.json", encode(make_plan()))
+    provision(tmp_path / "state", str(bucket), "http://t:1")
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("BENCHCTL_STATE", str(tmp_path / "state"))
+    assert find_run("far", None).plan == make_plan()
+    with pytest.raises(UsageError) as refused:
+        find_run("nowhere", None)
+    assert refused.value.code == "run_not_found" and str(bucket) in refused.value.message
+    with pytest.raises(UsageError):
+        find_run("far", str(here))
+    monkeypatch.delenv("BENCHCTL_STATE")
+    with pytest.raises(UsageError):
+        find_run("far", None)

@@ -39,7 +39,7 @@ def config(folder: Path, **sections: Any) -> str:
 
 def test_a_provider_that_is_not_built_is_refused_first(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as refused:
-        launch(Asked("nowhere.yaml", provider="aws"), FakeView())
+        launch(Asked("nowhere.yaml", provider="gcp"), FakeView())
     assert refused.value.code == "not_built"
 
 

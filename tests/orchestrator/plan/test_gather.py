@@ -18,7 +18,7 @@ def made(pieces: list[int], sessions: bool = False, first: int = 0) -> Requests:
         output_tokens=rows.astype(np.int32),
         prompt_tokens=(rows + 100).astype(np.int32),
         model=np.zeros(rows.size, dtype=np.int32),
-        session=[f"s{row}" for row in rows] if sessions else None,
+        session=rows // 2 if sessions else None,
         offsets=np.concatenate(([0], np.cumsum(pieces))).astype(np.int64),
         role=marks.astype(np.uint8),
         text=(marks + 1).astype(np.int32),
@@ -28,7 +28,7 @@ def made(pieces: list[int], sessions: bool = False, first: int = 0) -> Requests:
 
 
 def rows_of(requests: Requests) -> list[tuple[object, ...]]:
-    session = requests.session or [None] * requests.output_tokens.size
+    session = [None] * requests.output_tokens.size if requests.session is None else requests.session.tolist()
     return [
         (
             int(requests.output_tokens[i]),
@@ -48,6 +48,8 @@ def test_picked_rows_are_the_rows(pieces: list[int], first: int, step: int, sess
     whole = made(pieces, sessions)
     within = slice(first, max(len(pieces), first), step)
     assert rows_of(Picker(whole).rows(within)) == rows_of(whole)[within]
+    numbers = np.arange(len(pieces))[within]
+    assert rows_of(Picker(whole).rows(numbers)) == rows_of(whole)[within]
 
 
 @settings(deadline=None)

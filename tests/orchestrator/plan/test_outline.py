@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from orchestrator.plan.outline import outline
+from orchestrator.plan.platform import Platform
 from tests.orchestrator.plan.planned import config, inputs, outlined
 
 LOAD = {"stages": [{"rate": 10, "duration": 30}]}
@@ -20,7 +23,7 @@ def test_counts_need_no_data_and_no_tokenizer() -> None:
         tokenizer={"pretrained_model_name_or_path": "acme/llama-small"},
     )
     assert (found.requests, found.lanes, found.slices, found.shards) == (5700, 38, 1, 38)
-    assert found.problems == () and found.cost_usd == 0.0 and found.past_k == 5700
+    assert found.problems == () and found.past_k == 5700
 
 
 def test_phases_of_fewer_lanes_have_fewer_shards() -> None:
@@ -50,7 +53,21 @@ def test_a_slice_shorter_than_the_lead_is_a_warning_where_it_has_a_second_one() 
     assert outlined(LOAD, fanout={**fanout, "slice": 5}).problems == ()
 
 
-def test_cost_on_a_cloud_is_said_to_be_unknown() -> None:
-    asked = config(LOAD)
-    found = outline(asked, inputs(asked, provider="aws"))
-    assert found.cost_usd is None and any("not estimated" in note for note in found.notes)
+def on_aws(load: dict[str, Any], platform: Platform, **sections: Any) -> list[tuple[str, str]]:
+    asked = config(load, **sections)
+    found = outline(asked, inputs(asked, provider="aws", platform=platform))
+    return [(one.code, one.path) for one in found.problems if one.severity == "error"]
+
+
+def test_a_slice_must_fit_into_an_invocation_with_all_that_goes_with_it() -> None:
+    long = {"stages": [{"rate": 1, "duration": "30m"}], "request_timeout": 30}
+    assert on_aws(long, Platform()) == []
+    assert on_aws(long, Platform(), fanout={"slice": "890s"}) == [("impossible", "fanout.slice")]
+    assert on_aws(long, Platform(invocation_s=300)) == [], "auto takes what there is room for"
+    assert on_aws(long, Platform(invocation_s=60)) == [("impossible", "fanout.drain")]
+
+
+def test_more_lanes_than_were_provisioned_are_refused() -> None:
+    short = {"stages": [{"rate": 10, "duration": 10}]}
+    assert on_aws(short, Platform(max_lanes=4), fanout={"lanes": 4}) == []
+    assert on_aws(short, Platform(max_lanes=4), fanout={"lanes": 5}) == [("max_lanes", "fanout.lanes")]

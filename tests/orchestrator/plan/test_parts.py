@@ -40,7 +40,7 @@ def test_rows_come_back_as_they_went_in() -> None:
         "output_tokens": 2,
         "prompt_tokens": 102,
         "model": 0,
-        "session": "s2",
+        "session": "1",
         "piece_role": [2, 2],
         "piece_text": [3, 3],
         "piece_start": [4, 4],

@@ -108,3 +108,12 @@ def test_a_million_rows_do_not_cost_a_list_of_rows() -> None:
     """Only to be sure that nothing here is quadratic or by row."""
     requests = answered(np.arange(200_000) * 0.001, 0.1)
     assert len(parquet_bytes(requests)) < 4_000_000
+
+
+def test_each_row_says_in_which_region_its_lane_ran() -> None:
+    requests = merged(Truth([Stage(2)], lanes=3))
+    out = BytesIO()
+    write_parquet(requests, out, ["near", "far"])
+    rows = pq.read_table(out, columns=["lane", "region"]).to_pylist()
+    assert {(row["lane"], row["region"]) for row in rows} == {(0, "near"), (1, "far"), (2, "near")}
+    assert set(read(requests)["region"].to_pylist()) == {None}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from msgspec import structs
 
-from function.contract.observed import Observed
+from function.contract.observed import End, Observed
 from function.contract.plan import SlicePlan
 from orchestrator.metrics.doubt.course import course
 from orchestrator.metrics.facts import RunFacts, ShardFacts
@@ -43,6 +43,13 @@ def test_a_missing_shard_is_invalid_and_named() -> None:
     finding = found(facts(shards), steady())["shard_missing"]
     assert (finding.severity, finding.scope.lane, finding.scope.slice) == ("invalid", 2, 0)
     assert finding.numbers["shards"] == ["0-2-0"]
+
+
+def test_the_platforms_word_for_it_is_told() -> None:
+    gone = (ShardFacts("0-0-0", 0, "missing"), *SHARDS[1:])
+    seen = Observed(1, 2, ends={"0-0-0.0": End(None, "Sandbox.Timedout: Task timed out after 900.00 seconds", 1)})
+    finding = found(facts(gone, observed=seen), steady())["shard_missing"]
+    assert "Sandbox.Timedout: Task timed out" in finding.message and "benchctl logs" in finding.advice
 
 
 def test_a_shard_that_owned_nothing_or_was_never_to_start_is_not_missing() -> None:
