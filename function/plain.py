@@ -138,7 +138,7 @@ def _only_text(chunk: Chunk) -> tuple[str, bool] | None:
         return None
     choice = chunk.choices[0]
     content, reasoning = choice.content(), choice.reasoning()
-    if choice.finish_reason or bool(content) == bool(reasoning):
+    if choice.finish_reason or choice.error or bool(content) == bool(reasoning):
         return None
     return (content, False) if content else (reasoning, True)
 

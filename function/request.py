@@ -24,6 +24,7 @@ from function.rounds import Rounds
 from function.secret import secret_texts
 from function.transport.head import RequestHead, field, parse_endpoint
 from function.transport.port import Failure, Stamping, Transport, WarmUp
+from function.unspoken import Unspoken
 from function.usage import Usage
 
 _NO_BODY = Answer(finished=False, spoke=False, fault=("truncated", "the answer has no body"))
@@ -60,7 +61,7 @@ class Requester:
         )
         headers = {**target.headers, **secrets, **transport.proxy_headers}
         self._head = RequestHead(endpoint, dialect.path, headers, transport.absolute_form)
-        self._unspoken = _unspoken(spec, secrets)
+        self._unspoken = Unspoken((*secrets.values(), *_without_prefix(spec, secrets), *secret_texts(spec.target)))
         self._rounds: Rounds | None = None  # made with the first request, which comes in the running loop
         self._refused = None
         if not endpoint.allowed_by(target.allowed):
@@ -195,7 +196,7 @@ class Requester:
             asked_tokens=self._body.asked_tokens(arrival),
             session_id=arrival.session,
             model=self._models[arrival.model],
-            output_text=answer.text if status == "ok" and usage.output is None else None,
+            output_text=self._unspoken.out_of(answer.text) if status == "ok" and usage.output is None else None,
             token_ns=tuple([stamp - self.origin_ns for stamp in answer.token_ns]),
             content=answer.content if self._quotes else "",
         )
@@ -204,23 +205,12 @@ class Requester:
         return None if stamp_ns is None else stamp_ns - self.origin_ns
 
     def _speakable(self, message: str | None) -> str | None:
-        if message is None:
-            return None
-        for value in self._unspoken:
-            message = message.replace(value, "***")
-        return shorten(message)
+        return None if message is None else shorten(self._unspoken.out_of(message))
 
 
-def _unspoken(spec: ShardSpec, secrets: Mapping[str, str]) -> list[str]:
-    """The secrets, with and without their prefix, longest first: a server may repeat them in an error."""
-    values = set(secrets.values())
-    values |= {
-        value.removeprefix(spec.target.secret_headers[name].prefix)
-        for name, value in secrets.items()
-        if name in spec.target.secret_headers
-    }
-    values.update(secret_texts(spec.target))
-    return sorted((value for value in values if len(value) >= 4), key=len, reverse=True)
+def _without_prefix(spec: ShardSpec, secrets: Mapping[str, str]) -> list[str]:
+    refs = spec.target.secret_headers
+    return [value.removeprefix(refs[name].prefix) for name, value in secrets.items() if name in refs]
 
 
 class Request:

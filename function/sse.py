@@ -3,13 +3,15 @@
 Knows the WHATWG rules of https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream:
 lines end with LF, CR or CRLF and nothing else (so U+2028 and U+0085 are ordinary bytes), one byte order mark may come
 first, `data:` lines of one event join with LF, a blank line ends an event, comments and unknown fields are passed over.
-One thing beyond them: `finish` hands out an event whose blank line never came, since real servers end that way.
+Two things beyond them, since real servers do so: `finish` hands out an event whose blank line never came, and what
+would be lost as an unknown field is handed out where it may be an error: a field named error, a line that is JSON.
 Refuses to know what the data mean. Work is linear in the bytes, also for one long line that comes in tiny pieces.
 """
 
 from __future__ import annotations
 
 Event = tuple[bytes, bytes]  # data, event name (b"" where the stream gave none)
+BARE = b"{"  # the name under which a line of JSON without a field is handed out: no name begins like that
 
 _BOM = b"\xef\xbb\xbf"
 _CR, _LF = 13, 10
@@ -43,22 +45,22 @@ class Decoder:
         events: list[Event] = []
         for line in self._lines(chunk):
             if line:
-                self._field(line)
+                self._field(line, events)
             else:
                 self._dispatch(events)
         self.between = not (self._line or self._data or self._name or self._after_cr or self._lead is not None)
         return events
 
-    def finish(self) -> Event | None:
-        """The stream has ended: the event that still lacks its blank line, where it has data."""
+    def finish(self) -> list[Event]:
+        """The stream has ended: what still lacks its blank line."""
         line = bytes(self._line) if self._lead is None else self._lead
-        if line:
-            self._field(line)
         events: list[Event] = []
+        if line:
+            self._field(line, events)
         self._dispatch(events)
         self._line.clear()
         self._lead = None
-        return events[0] if events else None
+        return events
 
     def _lines(self, chunk: bytes) -> list[bytes]:
         if self._lead is not None:
@@ -89,7 +91,10 @@ class Decoder:
         self._lead = None
         return lead[len(_BOM) :] if lead.startswith(_BOM) else lead
 
-    def _field(self, line: bytes) -> None:
+    def _field(self, line: bytes, events: list[Event]) -> None:
+        if line[:1] == BARE:
+            events.append((line, BARE))
+            return
         name, _, value = line.partition(b":")
         if value[:1] == b" ":
             value = value[1:]
@@ -100,6 +105,8 @@ class Decoder:
                 raise EventTooLong(f"an event of more than {HELD_LIMIT >> 20} MiB")
         elif name == b"event":
             self._name = value
+        elif name == b"error" and value:
+            events.append((value, name))
 
     def _dispatch(self, events: list[Event]) -> None:
         if self._data:

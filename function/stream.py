@@ -11,26 +11,21 @@ Reads may come one by one (`feed`) or many together (`feed_all`), which costs a 
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import msgspec
 
 from function.answer import Answer
 from function.dialects.port import NOTHING, Choice, Chunk, Dialect
 from function.error_text import error_text
+from function.in_stream_error import is_error, names_error
 from function.plain import UNREADABLE, Run, Runs, spread
-from function.sse import Decoder, EventTooLong
+from function.sse import BARE, Decoder, EventTooLong
 from function.usage import Usage, read_usage
 
+_USAGES = 4  # of one answer: the last that says it all counts, and a last one may be empty or partial
 _CHUNK_NAMES = (b"", b"message")  # events under other names are notices, and may be in any form
-
-
-class Notice(msgspec.Struct):
-    """A payload that is no chunk: an error in one of its other shapes, or a keep-alive."""
-
-    object: Any = None
-    type: Any = None
 
 
 class StreamFold:
@@ -55,7 +50,7 @@ class StreamFold:
         self._malformed = 0
         self._error: str | None = None
         self._fault: tuple[str, str] | None = None
-        self._usage = b""
+        self._usages: deque[bytes] = deque(maxlen=_USAGES)
         self._timings = b""
         self._runs = Runs(self._decode)
         self.settled = False
@@ -64,7 +59,7 @@ class StreamFold:
 
     @property
     def complete(self) -> bool:
-        return self._done and (bool(self._usage or self._timings) or not self._wants_usage)
+        return self._done and (bool(self._usages or self._timings) or not self._wants_usage)
 
     @property
     def waits_for_token(self) -> bool:
@@ -122,10 +117,9 @@ class StreamFold:
             self._content.append(run.text)
 
     def end(self, stamp_ns: int) -> None:
-        last = self._events.finish()
-        if last is not None:
-            malformed = self._malformed
-            self.event(stamp_ns, *last)
+        malformed = self._malformed
+        for payload, name in self._events.finish():
+            self.event(stamp_ns, payload, name)
             # Unfinished and unreadable is an answer cut short, not a server that writes bad JSON.
             self._malformed = malformed
 
@@ -159,8 +153,9 @@ class StreamFold:
             return False
         if not payload:
             return False
-        if name == b"error" and not self.settled:
-            self._fail(stamp_ns, error_text(payload))
+        if name == BARE or names_error(name):
+            if not self.settled and (name != BARE or is_error(payload)):
+                self._fail(stamp_ns, error_text(payload))
             return False
         return True
 
@@ -181,6 +176,8 @@ class StreamFold:
                 self._said(choice.index or 0).append(reasoning + content if reasoning else content)
                 if self._content is not None and not choice.index:
                     self._content.append(content)
+            if choice.error:
+                self._fail(stamp_ns, error_text(msgspec.json.encode(choice.error)))
             if choice.finish_reason:
                 self._finish(choice.index or 0, str(choice.finish_reason))
         if bears:
@@ -196,14 +193,14 @@ class StreamFold:
         self._finish_reason = self._finish_reason or reason
         self._ended.add(index)
         if reason == "error":
-            self._error = "finish_reason is error"
+            self._error = self._error or "finish_reason is error"
         if len(self._ended) >= self._choices or self._error:
             self.settled = True
 
     def _take_usage(self, chunk: Chunk) -> None:
         usage, timings = bytes(chunk.usage), bytes(chunk.timings)
         if usage not in NOTHING:
-            self._usage = usage
+            self._usages.append(usage)
         if timings not in NOTHING:
             self._timings = timings
 
@@ -222,7 +219,7 @@ class StreamFold:
 
     def answer(self) -> Answer:
         times = self._token_ns
-        usage = read_usage(self._usage, self._timings)
+        usage = read_usage(self._usages, self._timings)
         if usage is not None and usage.output == 0 and times:
             usage = Usage(usage.prompt, None, usage.cached, usage.reasoning)  # no count of what came
         return Answer(
@@ -240,15 +237,6 @@ class StreamFold:
             text="".join(piece for index in sorted(self._texts) for piece in self._texts[index]),
             content="".join(self._content or ()),
         )
-
-
-def is_error(payload: bytes) -> bool:
-    """A JSON object that says of itself that it is an error, without an `error` key."""
-    try:
-        notice = msgspec.json.decode(payload, type=Notice)
-    except UNREADABLE:
-        return False
-    return "error" in (notice.object, notice.type)
 
 
 def mended(payload: bytes, decode: Callable[[bytes], Chunk]) -> Chunk | None:

@@ -6,6 +6,7 @@ stands in where a server sends no usage.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -20,9 +21,22 @@ class Usage(NamedTuple):
     reasoning: int | None = None
 
 
-def read_usage(usage: bytes, timings: bytes = b"") -> Usage | None:
-    """`usage` and `timings` are JSON values as they stood in the answer, b"" where they did not. None: no counts."""
-    return _from_usage(_object(usage)) or _from_timings(_object(timings))
+def read_usage(usages: Sequence[bytes], timings: bytes = b"") -> Usage | None:
+    """JSON values as they stood in the answer, the usages in order; b"" where there was none. None: no counts.
+
+    Usages are cumulative, so the last one counts; what it leaves out, or sets back to zero, is taken from those before.
+    """
+    found: Usage | None = None
+    for usage in reversed(usages):
+        before = _from_usage(_object(usage))
+        found = before if found is None or before is None else _filled(found, before)
+        if found is not None and found.prompt and found.output:
+            break
+    return found or _from_timings(_object(timings))
+
+
+def _filled(last: Usage, before: Usage) -> Usage:
+    return Usage(*(now or earlier if earlier else now for now, earlier in zip(last, before, strict=True)))
 
 
 def _from_usage(usage: dict[str, Any]) -> Usage | None:

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from function.answer import Answer
 from function.dialects.port import NOTHING, Chunk, Dialect
 from function.error_text import error_text
+from function.in_stream_error import is_error
 from function.plain import UNREADABLE
-from function.stream import is_error, mended
+from function.stream import mended
 from function.usage import Usage, read_usage
 
 BODY_LIMIT = 64 << 20
@@ -60,7 +63,7 @@ class WholeBody:
             whole = mended(body, self._decode)
         if whole is None:
             return _faulty("malformed_event", "the answer's JSON cannot be read: " + error_text(body))
-        if bytes(whole.error) not in NOTHING or is_error(body):
+        if bytes(whole.error) not in NOTHING or (not whole.choices and is_error(body)):
             return Answer(finished=True, spoke=False, error=error_text(body))
         if whole.choices is None:
             return _faulty("protocol", "the answer has no choices: " + error_text(body))
@@ -101,9 +104,12 @@ def _faulty(kind: str, message: str) -> Answer:
 
 def _completion(whole: Chunk, end_ns: int) -> Answer:
     choices = sorted(whole.choices or (), key=lambda choice: choice.index or 0)
+    failed = next((choice.error for choice in choices if choice.error), None)
+    if failed is not None:
+        return Answer(finished=True, spoke=False, error=error_text(msgspec.json.encode(failed)))
     text = "".join(choice.reasoning() + choice.content() for choice in choices)
     reasons = [str(choice.finish_reason) for choice in choices if choice.finish_reason]
-    usage = read_usage(bytes(whole.usage), bytes(whole.timings))
+    usage = read_usage([bytes(whole.usage)], bytes(whole.timings))
     if usage is not None and usage.output == 0 and text:
         usage = Usage(usage.prompt, None, usage.cached, usage.reasoning)
     return Answer(

@@ -22,8 +22,14 @@ class Function(msgspec.Struct):
     arguments: Any = None  # a string in pieces; some servers send the whole object
 
 
+class Custom(msgspec.Struct):
+    name: str | None = None
+    input: Any = None
+
+
 class ToolCall(msgspec.Struct):
     function: Function | None = None
+    custom: Custom | None = None
 
 
 class Delta(msgspec.Struct):
@@ -31,7 +37,7 @@ class Delta(msgspec.Struct):
     reasoning: str | None = None
     reasoning_content: str | None = None
     refusal: str | None = None
-    tool_calls: list[ToolCall] | None = None
+    tool_calls: list[ToolCall] | ToolCall | None = None  # one alone where a gateway unwraps it
     function_call: Function | None = None
 
 
@@ -39,6 +45,7 @@ class Choice(msgspec.Struct):
     index: int | None = 0
     delta: Delta | None = None
     finish_reason: Any = None
+    error: Any = None
 
     def content(self) -> str:
         delta = self.delta
@@ -94,15 +101,22 @@ def _parts(parts: Any, key: str) -> str:
 
 
 def _calls(delta: Delta) -> str:
-    functions = [call.function for call in delta.tool_calls or ()]
     said = delta.refusal or ""
-    for function in (*functions, delta.function_call):
-        if function is not None:
-            arguments = function.arguments
-            if arguments and not isinstance(arguments, str):
-                arguments = msgspec.json.encode(arguments).decode()
-            said += (function.name or "") + (arguments or "")
+    called = delta.tool_calls or ()
+    for call in called if isinstance(called, (list, tuple)) else (called,):
+        if call.function is not None:
+            said += _call(call.function.name, call.function.arguments)
+        if call.custom is not None:
+            said += _call(call.custom.name, call.custom.input)
+    if delta.function_call is not None:
+        said += _call(delta.function_call.name, delta.function_call.arguments)
     return said
+
+
+def _call(name: str | None, given: Any) -> str:
+    if given and not isinstance(given, str):
+        given = msgspec.json.encode(given).decode()
+    return (name or "") + (given or "")
 
 
 _OPEN = tuple(b'{"role":"' + role.encode() + b'","content":"' for role in ROLES)

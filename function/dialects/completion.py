@@ -15,6 +15,7 @@ class Choice(msgspec.Struct):
     index: int | None = 0
     text: str | None = None
     finish_reason: Any = None
+    error: Any = None
 
     def content(self) -> str:
         return self.text or ""

@@ -21,6 +21,11 @@ class Choice(Protocol):
         """None or "" is no finish."""
         ...
 
+    @property
+    def error(self) -> Any:
+        """What gateways put into a choice that failed; falsy where there is none."""
+        ...
+
     def content(self) -> str:
         """Output that answers: text, refusal, tool calls. "" where there is none."""
         ...

@@ -1,7 +1,7 @@
 """One definition of each latency. `sent` and `scheduled` variants differ only in where they count from.
 
     time_to_first_token                 first token - sent
-    first_content_token                 first token of content (not reasoning, not a tool call) - sent
+    first_content_token                 first token of the answer itself (not reasoning) - sent
     inter_token_latency                 gaps between consecutive output events, pooled over requests
     time_per_output_token               (last token - first token) / (output tokens - 1), output tokens >= 2
     normalized_time_per_output_token    request latency / output tokens, output tokens >= 1

@@ -25,7 +25,7 @@ from function.transport.port import Sink
 from tests.emulators.played_transport import PlayedChannel, PlayedTransport
 from tests.emulators.scripted_server import ScriptedServer, Send, Step, Wait, answer
 from tests.function.made import arrival_of, perform, performed, requester_on, spec_for
-from tests.function.played import DONE, GOOD, MS, ROLE, STOP, USAGE, A, B, event, in_order, row_of, with_server
+from tests.function.played import DONE, GOOD, MS, ROLE, STOP, USAGE, A, B, delta, event, in_order, row_of, with_server
 from tests.suites.transports import deaf_listener
 
 
@@ -206,6 +206,27 @@ class TestSecrets:
         assert row.error_kind == "http_401"
         assert "bad key ***" in str(row.error_message)
         assert key not in str(dataclasses.asdict(row)) and key[:20] not in str(row.error_message)
+
+    @pytest.mark.parametrize("value", ["Bearer sk-SECRETKEY12345", "sk-SECRETKEY12345"])
+    def test_nor_a_whole_header_that_holds_a_scheme_itself(self, value: str) -> None:
+        said = answer(json.dumps({"error": "Incorrect API key provided: sk-SECRETKEY12345"}).encode(), status=403)
+        refs = {"Authorization": SecretRef("env", "MYAUTH")}
+        row = with_server(
+            said,
+            lambda requester, _: performed(requester),
+            secrets={"Authorization": value},
+            secret_headers=refs,
+        )
+        assert "provided: ***" in str(row.error_message) and "SECRETKEY" not in str(dataclasses.asdict(row))
+
+    def test_nor_one_that_an_answer_repeats_where_the_text_is_kept(self) -> None:
+        row = with_server(
+            answer([delta(content="it is sk-SECRETKEY12345"), STOP, DONE]),
+            lambda requester, _: performed(requester),
+            secrets={"Authorization": "Bearer sk-SECRETKEY12345"},
+            secret_headers={"Authorization": SecretRef("env", "MYAUTH")},
+        )
+        assert row.status == "ok" and row.output_text == "it is ***"
 
     def test_nor_one_of_the_body(self) -> None:
         said = answer(json.dumps({"error": "bad user s3cret-user"}).encode(), status=401)

@@ -9,18 +9,18 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from function import sse
-from function.sse import Decoder, Event, EventTooLong
+from function.sse import BARE, Decoder, Event, EventTooLong
 
 
 def decoded(chunks: list[bytes], finish: bool = False) -> list[Event]:
     decoder = Decoder()
     events = [event for chunk in chunks for event in decoder.feed(chunk)]
-    last = decoder.finish() if finish else None
-    return events + ([last] if last else [])
+    return events + (decoder.finish() if finish else [])
 
 
 def by_the_letter(stream: bytes) -> list[Event]:
-    """The specification's algorithm, a byte at a time, as slowly as it is written there."""
+    """The specification's algorithm, a byte at a time, as slowly as it is written there; and beside it the two kinds of
+    line that it would pass over and that may be an error."""
     stream = stream.removeprefix(b"\xef\xbb\xbf")
     lines, line, at = [], b"", 0
     while at < len(stream):
@@ -38,6 +38,8 @@ def by_the_letter(stream: bytes) -> list[Event]:
             if data:
                 events.append((data[:-1], name))
             data, name = b"", b""
+        elif line[0:1] == b"{":
+            events.append((line, BARE))
         elif line[0:1] != b":":
             field, _, value = line.partition(b":")
             value = value[1:] if value[0:1] == b" " else value
@@ -45,6 +47,8 @@ def by_the_letter(stream: bytes) -> list[Event]:
                 data += value + b"\n"
             elif field == b"event":
                 name = value
+            elif field == b"error" and value:
+                events.append((value, field))
     return events
 
 

@@ -216,6 +216,18 @@ class TestUsage:
         ({"type": "error", "message": "went wrong"}, "went wrong"),
         ((b"error", {"type": "error", "error": {"message": "Capacity reached"}}), "Capacity reached"),
         ((b"error", b"plain words"), "plain words"),
+        ((b"Error", b"plain words"), "plain words"),
+        ((b"exception", {"message": "went wrong"}), "went wrong"),
+        ((b"response.failed", {"message": "went wrong"}), "went wrong"),
+        ({"detail": "no such model"}, "no such model"),
+        ({"detail": [{"loc": ["body"], "msg": "field required"}]}, "field required"),
+        ({"message": "queue full", "code": 50001}, "queue full"),
+        ({"message": "queue full", "code": "QueueFull"}, "queue full"),
+        ({"msg": "queue full", "status": 503}, "queue full"),
+        ({"status": "error"}, "error"),
+        ({"type": "rate_limit_error", "message": "slow down"}, "slow down"),
+        ({"choices": [{"index": 0, "delta": {}, "finish_reason": None, "error": {"message": "boom"}}]}, "boom"),
+        ({"choices": [{"index": 0, "delta": {}, "finish_reason": "error", "error": {"message": "boom"}}]}, "boom"),
         ({"error": {"message": "late"}, "choices": [{"index": 0, "delta": {}, "finish_reason": "error"}]}, "late"),
         (delta(finish="error"), "error"),
     ],
@@ -231,6 +243,53 @@ def test_an_error_inside_a_200_fails_the_answer_wherever_it_stands(
     assert answer.error is not None and said in answer.error
     assert times(answer) == ([200, 300] if before else []), "what came before is kept, nothing after it counts"
     assert folded.settled
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'error: {"code":500,"message":"boom"}',
+        b'error:{"code":500,"message":"boom"}',
+        b"error: boom",
+        b'{"error":{"message":"boom"}}',
+        b'{"error": "boom"}',
+    ],
+)
+@pytest.mark.parametrize("blank", [b"\n", b"\n\n", b"\r\n\r\n"])
+@pytest.mark.parametrize("cut", [1, 5, 1000])
+def test_an_error_that_is_no_data_field(line: bytes, blank: bytes, cut: int) -> None:
+    token = b"data: " + json.dumps(delta(content="a")).encode() + b"\n\n"
+    sent = token + line + blank + b"data: [DONE]\n\n"
+    folded = StreamFold(DIALECTS["chat"])
+    for at in range(0, len(sent), cut):
+        folded.feed(100, sent[at : at + cut])
+    assert verdict(folded) == "error_event" and "boom" in str(folded.answer().error)
+    assert len(times(folded.answer())) == 1
+
+
+@pytest.mark.parametrize(
+    "notice",
+    [
+        {"type": "ping"},
+        {"status": "processing"},
+        {"status": "ok", "message": "warm", "code": 0},
+        {"message": "still thinking", "code": 200},
+        {"message": "still thinking", "code": "OK"},
+        {"type": "error_count", "value": 0},
+        (b"status", {"message": "queued"}),
+        (b"ping", b"{}"),
+        b'{"choices":[],"prompt_filter_results":[]}',
+    ],
+)
+def test_a_notice_is_no_error(notice: Any) -> None:
+    folded = fold(delta(content="a"), notice, delta(content="b", finish="stop"), DONE)
+    assert verdict(folded) is None and times(folded.answer())[0] == 100
+
+
+def test_json_without_a_field_that_is_no_error_is_passed_over() -> None:
+    folded = StreamFold(DIALECTS["chat"])
+    folded.feed(100, b'{"note":1}\n\ndata: ' + json.dumps(delta(content="a", finish="stop")).encode() + b"\n\n")
+    assert verdict(folded) is None and len(times(folded.answer())) == 1
 
 
 @pytest.mark.parametrize("none", [None, "", {}, [], False])

@@ -69,6 +69,8 @@ def test_several_choices_are_read_in_their_order() -> None:
         (b'{"choices":[]}', "empty_output"),
         (b'{"error":{"message":"overloaded"}}', "error_event"),
         (b'{"error":"Unauthorized"}', "error_event"),
+        (b'{"choices":[{"message":{"content":""},"finish_reason":"error","error":{"message":"boom"}}]}', "error_event"),
+        (b'{"detail":"Not authenticated"}', "error_event"),
         (b'{"object":"error","message":"no such model"}', "error_event"),
         (b'{"status":"ready"}', "protocol"),
         (b"<html><title>Sign in</title></html>", "protocol"),

@@ -1,4 +1,4 @@
-"""The Lambda handler called in this process: a run in a bucket with an orchestrator that beats, and invocations of it."""
+"""The Lambda handler called in this process: a run in a bucket, an orchestrator that beats, and invocations of it."""
 
 from __future__ import annotations
 
