@@ -62,6 +62,7 @@ class Call:
         self._lead = b""
         self._declared = False
         self._answering = False  # the stream's first event has come
+        self._head_ns: int | None = None
         self._settled_ns: int | None = None
         self._complete_ns: int | None = None
         self.reader: Reader | None = None
@@ -158,7 +159,7 @@ class Call:
             self._channel.close()
 
     def head(self, stamp_ns: int, status: int, headers: Mapping[str, str]) -> None:
-        self.status = status
+        self.status, self._head_ns = status, stamp_ns
         self._declared = "event-stream" in headers.get("content-type", "").lower()
         coding = headers.get("content-encoding", "identity").strip().lower()
         if not 200 <= status < 300:
@@ -168,6 +169,8 @@ class Call:
         elif coding not in ("", "identity"):
             self.fail(stamp_ns, Failure("protocol", f"the answer is compressed ({coding}), though identity was asked"))
             self._abandon()
+        elif self._asked.timeouts.idle_s is not None:
+            self._deadline.watch()
 
     def feed(self, stamp_ns: int, data: bytes) -> Call | None:
         if self.first_byte_ns is None:
@@ -264,6 +267,10 @@ class Call:
             limits.append(Limit(self.sent_ns + _ns(times.connect_s), "connect_timeout"))
         if times.first_token_s is not None and waits:
             limits.append(Limit(self.sent_ns + _ns(times.first_token_s), "first_token_timeout"))
+        if last_data_ns is None and waits and times.first_token_s is None:
+            last_data_ns = (
+                self._head_ns
+            )  # a stream that only keeps itself alive is idle, unless a limit of its own waits
         if times.idle_s is not None and last_data_ns is not None:
             limits.append(Limit(last_data_ns + _ns(times.idle_s), "idle_timeout"))
         return limits

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+MOST_TOKENS = 1 << 31  # no answer has as many: such a number is a server's mistake, and no count
+
 
 class Usage(NamedTuple):
     """Tokens; None where the server did not say."""
@@ -74,4 +76,4 @@ def _count(value: object) -> int | None:
         return int(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return value if isinstance(value, int) and 0 <= value < 1 << 63 else None
+    return value if isinstance(value, int) and 0 <= value < MOST_TOKENS else None

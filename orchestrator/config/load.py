@@ -108,7 +108,9 @@ class Timeouts(Section):
         default=None, description="From sent to the first token. null: no limit."
     )
     idle: PositiveSeconds | None = Field(
-        default=None, description="Between data events; keep-alive comments do not count. null: no limit."
+        default=None,
+        description="Between data events, and from the head of the answer to the first one unless first_token limits that; "
+        "keep-alive comments do not count. null: no limit.",
     )
     total: PositiveSeconds = Field(default=300.0, description="From sent to the end of the answer.")
 

@@ -95,7 +95,7 @@ def unmeasured(ledger: Ledger) -> Block:
         latency=dict.fromkeys(KEYS, EMPTY),
         adjusted={key: adjusted_of(np.empty(0), 0, 0) for key in KEYS},
         throughput=Throughput(),
-        tokens=Tokens(EMPTY, EMPTY, None, 0),
+        tokens=Tokens(EMPTY, EMPTY, 0),
         goodput=None,
         errors=(),
         interval_grade=None,
@@ -149,8 +149,13 @@ def _tokens(requests: Requests) -> Tokens:
     prompts = requests.prompt_counts[ok]
     outputs = requests.output_tokens[ok]
     counted = outputs >= 0
-    source = None
-    if counted.any():
-        source = "usage" if requests.usage[ok][counted].all() else "tokenizer"
+    by_usage = int((requests.usage[ok] & counted).sum())
     events = int(requests.tokens.count[ok].sum(dtype=np.int64))
-    return Tokens(dist_of(prompts[prompts >= 0]), dist_of(outputs[counted]), source, events)
+    return Tokens(
+        dist_of(prompts[prompts >= 0]),
+        dist_of(outputs[counted]),
+        events,
+        by_usage,
+        int(counted.sum()) - by_usage,
+        int((~counted).sum()),
+    )

@@ -46,12 +46,21 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Over ok requests. `source`: usage | tokenizer (where any answer had to be counted), None: nobody counted."""
+    """Over ok requests. `source`: usage | tokenizer (where any answer had to be counted), None: nobody counted.
+
+    Answers by who counted their output: `by_usage`, `by_tokenizer`, and the `uncounted`.
+    """
 
     prompt: Dist
     output: Dist
-    source: str | None
     events: int
+    by_usage: int = 0
+    by_tokenizer: int = 0
+    uncounted: int = 0
+
+    @property
+    def source(self) -> str | None:
+        return "tokenizer" if self.by_tokenizer else "usage" if self.by_usage else None
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -59,6 +68,7 @@ class Tokens:
             "output": self.output.as_dict(),
             "source": self.source,
             "events": self.events,
+            "counted": {"usage": self.by_usage, "tokenizer": self.by_tokenizer, "none": self.uncounted},
         }
 
 

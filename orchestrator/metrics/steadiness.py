@@ -2,8 +2,9 @@
 
 trend      Kendall's tau of the medians of 20 batches (requests in order, equal numbers), and last quarter's median over
            the first's. A stage whose planned rate changes has none: its latency is meant to change.
-backlog    requests in flight at the window's end against L = rate x mean latency of the first quarter (Little). It
-           counts from scheduled, so arrivals that wait for the concurrency cap are in flight too.
+backlog    requests in flight at the window's end against L = rate x mean latency of the first quarter (Little). In
+           flight counts from scheduled, so arrivals that wait for the concurrency cap are in it; the latency counts
+           from sent: one that held the wait would expect the very queue that is looked for.
 warm-up    MSER (White 1997) on means of 1 s: the cut after which the rest's mean is surest, in the first half only.
 """
 
@@ -77,7 +78,7 @@ def backlog_of(requests: Requests, window: Window) -> Backlog | None:
     early = window.part(0, 1, 4).holds(requests.scheduled_ns) & requests.ok
     if window.seconds <= 0 or not early.any():
         return None
-    mean_s = float((requests.end_ns[early] - requests.scheduled_ns[early]).mean()) / 1e9
+    mean_s = float((requests.end_ns[early] - requests.sent_ns[early]).mean()) / 1e9
     late = window.part(3, 4, 4)
     rate = max(due.sum() / window.seconds, late.holds(requests.scheduled_ns).sum() / max(late.seconds, 1e-9))
     # Of a request without an end nobody knows whether it was in flight.

@@ -70,6 +70,7 @@ SMALL_SAMPLE = 100  # ok requests: below that p99 is little more than the larges
 CPU_SATURATED = 0.90  # p95 of one core
 PROMPT_OFF_SHARE, PROMPT_OFF_TOKENS, PROMPT_OFF_ROWS = 0.10, 32, 0.01
 EVENTS_OFF = 0.01  # events against output tokens
+TOKENS_UNKNOWN = 0.01  # of the answers: beyond it a sum of the known counts is no rate of tokens
 COLD_START_S = 5.0
 SEAM_S = 1.0  # around a seam
 CAP_WAIT_S = 0.001

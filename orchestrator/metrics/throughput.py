@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from orchestrator.metrics.requests import NEVER, Bool, Int64, Requests
+from orchestrator.metrics.thresholds import TOKENS_UNKNOWN
 from orchestrator.metrics.window import Window, answered_ns
 
 
@@ -28,7 +29,7 @@ class Throughput:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Done inside a window. Tokens are None where answers came and none says how many it had; no answer: 0."""
+    """Done inside a window. Tokens are None where too many answers do not say how many they had; no answer: 0."""
 
     seconds: float
     requests: int
@@ -73,8 +74,8 @@ def work_of(requests: Requests, window: Window) -> Work:
 def _input(requests: Requests, ok: Bool, answered: Int64, window: Window) -> float | None:
     counts = requests.prompt_counts
     known = ok & (counts >= 0)
-    if not known.any():
-        return None if ok.any() else 0.0
+    if not _told(known, ok):
+        return None
     read = window.holds(np.where(requests.first_token_ns != NEVER, requests.first_token_ns, answered))
     return float(counts[known & read].sum(dtype=np.int64))
 
@@ -82,12 +83,17 @@ def _input(requests: Requests, ok: Bool, answered: Int64, window: Window) -> flo
 def _output(requests: Requests, ok: Bool, inside: Bool, window: Window) -> float | None:
     counts = requests.output_tokens
     known = ok & (counts >= 0)
-    if not known.any():
-        return None if ok.any() else 0.0
+    if not _told(known, ok):
+        return None
     streamed = known & (requests.tokens.count > 0)
     whole = np.where(streamed, window.holds(requests.first_token_ns) & window.holds(requests.last_token_ns), inside)
     total = float(counts[known & whole].sum(dtype=np.int64))
     return total + _inside(requests, window, streamed & ~whole)
+
+
+def _told(known: Bool, ok: Bool) -> bool:
+    """Whether so few counts are lacking that a sum over the others is the rate, to that share."""
+    return int(ok.sum()) - int(known.sum()) <= TOKENS_UNKNOWN * int(ok.sum())
 
 
 def _inside(requests: Requests, window: Window, straddling: Bool) -> float:

@@ -1,7 +1,7 @@
 """Random decisions that can be repeated: pure functions of (seed, key, purpose), whatever the order of requests.
 
-The key is the request's X-Request-ID, or its arrival number where it has none; so the same requests meet the same
-faults and the same service times however they interleave.
+The key is the number at the end of the request's X-Request-ID, or its arrival number where it has none; so the same
+requests meet the same faults and the same service times however they interleave, and whatever their run is called.
 """
 
 from __future__ import annotations

@@ -85,5 +85,9 @@ class Request:
 
     @property
     def key(self) -> str:
-        """What random decisions about this request hang on: its id, else its arrival number."""
-        return self.request_id or f"#{self.number}"
+        """What random decisions about this request hang on: which of its run it is, else its arrival number.
+
+        `<run>-<n>` is request n whatever the run is called, so that the same plan meets the same server again.
+        """
+        number = (self.request_id or "").rpartition("-")[2]
+        return number if number.isdecimal() else self.request_id or f"#{self.number}"

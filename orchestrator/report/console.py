@@ -16,7 +16,7 @@ from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
-from orchestrator.merge.summary import Block, Summary
+from orchestrator.merge.summary import Block, Summary, Tokens
 from orchestrator.metrics.dist import Dist
 from orchestrator.metrics.finding import Finding
 from orchestrator.metrics.latency import CONTENT, E2E, E2E_FROM_SCHEDULED, ITL, NTPOT, TPOT, TTFT, TTFT_FROM_SCHEDULED
@@ -232,9 +232,20 @@ def _half(dist: Dist, percentile: float, grade: str | None) -> str:
     return f"{'≥' if grade == 'fair' else ''}{percent:.2g} %"
 
 
+def _counted(tokens: Tokens) -> str:
+    by = {"usage": tokens.by_usage, "tokenizer": tokens.by_tokenizer}
+    named = [word for word, answers in by.items() if answers]
+    if not named:
+        return "nobody counted them"
+    if len(named) == 1 and not tokens.uncounted:
+        return f"counted by {named[0]}"
+    shares = [f"{by[word]:,} answers by {word}" for word in named]
+    return "counted: " + ", ".join(shares) + (f", {tokens.uncounted:,} by nobody" if tokens.uncounted else "")
+
+
 def _load(block: Block) -> Iterator[str]:
     rates, work, tokens = block.load.rates, block.throughput, block.tokens
-    counted = f"counted by {tokens.source}" if tokens.source else "nobody counted them"
+    counted = _counted(tokens)
     yield (
         f"per second: offered {_rate(rates.offered)}, achieved {_rate(rates.achieved)}, "
         f"answered {_rate(rates.answered)}; output tokens {_rate(work.output_tokens_per_sec)} ({counted}), "

@@ -78,7 +78,9 @@ def _tokens(tokens: Mapping[str, Any]) -> Markup:
 def _counted(tokens: Mapping[str, Any]) -> str:
     source = SOURCES.get(tokens["source"], "not counted")
     events = f", in {count(tokens['events'])} output events" if tokens["events"] else ""
-    return f"Output tokens: {source}{events}. "
+    by = {who: number for who, number in tokens.get("counted", {}).items() if number}
+    mixed = f" (answers by who counted them: {', '.join(f'{who} {count(number)}' for who, number in by.items())})"
+    return f"Output tokens: {source}{events}{mixed if len(by) > 1 else ''}. "
 
 
 def _drain(load: Mapping[str, Any]) -> str:

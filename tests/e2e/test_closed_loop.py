@@ -15,11 +15,11 @@ RAMP_S = 0.5
 
 
 def in_flight(mock: RunningMock) -> tuple[np.ndarray, np.ndarray]:
-    """(instants in unix ns, requests in flight from then on), from the server's log."""
+    """(instants in ns, requests in flight from then on), by the one clock of the server's log that nobody sets."""
     steps: list[tuple[int, int]] = []
     for one in mock.completions():
-        assert one.arrival_ns is not None
-        steps += [(one.first_byte_ns, 1), (one.arrival_ns + one.end_offset_ns, -1)]
+        assert one.arrival_boot_ns is not None
+        steps += [(one.first_byte_boot_ns, 1), (one.arrival_boot_ns + one.end_offset_ns, -1)]
     steps.sort()
     return np.array([at for at, _ in steps]), np.cumsum([step for _, step in steps])
 

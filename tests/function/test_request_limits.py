@@ -49,7 +49,8 @@ class TestLimits:
             (Timeouts(idle_s=0.15), [ROLE, A], "idle_timeout"),
             (Timeouts(total_s=0.15), [ROLE, A], "total_timeout"),
             (Timeouts(total_s=0.15, first_token_s=5, idle_s=5), [], "total_timeout"),
-            (Timeouts(idle_s=0.15, total_s=0.5), [], "total_timeout"),
+            (Timeouts(idle_s=0.15, total_s=2), [], "idle_timeout"),
+            (Timeouts(idle_s=0.15, first_token_s=0.3), [], "first_token_timeout"),
         ],
     )
     def test_keep_alives_do_not_hold_them_off_and_times_are_kept(
@@ -61,9 +62,10 @@ class TestLimits:
         assert len(row.token_ns) == (A in said)
         assert row.error_message and in_order(row)
         assert row.sent_ns is not None and row.end_ns is not None
-        since = row.last_token_ns if kind == "idle_timeout" else row.sent_ns
+        since = (row.last_token_ns or row.first_byte_ns) if kind == "idle_timeout" else row.sent_ns
         assert since is not None
         limit_s = timeouts.total_s if kind == "total_timeout" else 0.15
+        since -= 0 if row.token_ns or kind != "idle_timeout" else 30 * MS  # without a token it counts from the head
         assert limit_s is not None and limit_s * 1e9 <= row.end_ns - since < (limit_s + 0.25) * 1e9
 
     def test_before_the_head_too_and_the_connection_is_dropped(self) -> None:

@@ -21,6 +21,7 @@ from orchestrator.metrics.thresholds import (
     PROMPT_OFF_SHARE,
     PROMPT_OFF_TOKENS,
     SMALL_SAMPLE,
+    TOKENS_UNKNOWN,
 )
 
 
@@ -91,15 +92,8 @@ def _events(view: StageView) -> Iterator[Finding]:
     requests = view.requests
     streamed = requests.ok & (requests.tokens.count > 0) & view.streaming
     counted = streamed & (requests.output_tokens >= 0)
-    if streamed.any() and not counted.any():
-        yield Finding(
-            "events_not_tokens",
-            "info",
-            f"stage {view.index}: the server gave no token counts and no tokenizer was at hand: only events are known",
-            "Set tokenizer.pretrained_model_name_or_path, or ask the server for usage.",
-            {"value": None, "threshold": EVENTS_OFF, "events": int(requests.tokens.count[streamed].sum())},
-            Scope(stage=view.index),
-        )
+    yield from _uncounted(view)
+    if not counted.any():
         return
     events, tokens = int(requests.tokens.count[counted].sum()), int(requests.output_tokens[counted].sum())
     off = abs(events - tokens) / max(1, tokens)
@@ -113,6 +107,32 @@ def _events(view: StageView) -> Iterator[Finding]:
             {"value": off, "threshold": EVENTS_OFF, "events": events, "tokens": tokens},
             Scope(stage=view.index),
         )
+
+
+def _uncounted(view: StageView) -> Iterator[Finding]:
+    """Answers that nobody counted: all of them, or so many that a rate of tokens would be too low."""
+    requests = view.requests
+    judged = requests.ok & (requests.tokens.count > 0) & view.streaming
+    unknown = judged & (requests.output_tokens < 0)
+    share = int(unknown.sum()) / max(1, int(judged.sum()))
+    if share <= TOKENS_UNKNOWN:
+        return
+    number = (
+        "the server gave no token counts" if share == 1 else f"{share:.0%} of the answers came without token counts"
+    )
+    yield Finding(
+        "events_not_tokens",
+        "info",
+        f"stage {view.index}: {number} and no tokenizer was at hand: only their events are known, and no rate of "
+        "output tokens is given",
+        "Set tokenizer.pretrained_model_name_or_path, or ask the server for usage.",
+        {
+            "value": None if share == 1 else share,
+            "threshold": EVENTS_OFF if share == 1 else TOKENS_UNKNOWN,
+            "events": int(requests.tokens.count[unknown].sum()),
+        },
+        Scope(stage=view.index),
+    )
 
 
 def _prompts(view: StageView) -> Iterator[Finding]:

@@ -48,7 +48,7 @@ def check_block(block: dict[str, Any]) -> None:
     assert set(block["throughput"]) == {
         "requests_per_sec", "input_tokens_per_sec", "output_tokens_per_sec", "total_tokens_per_sec"
     }  # fmt: skip
-    assert set(block["tokens"]) == {"prompt", "output", "source", "events"}
+    assert set(block["tokens"]) == {"prompt", "output", "source", "events", "counted"}
     assert set(block["goodput"]) == {"constraints", "good", "share_of_planned", "per_sec", "attainment"}
     for error in block["errors"]:
         assert set(error) == {"error_kind", "http_status", "count", "sample"}

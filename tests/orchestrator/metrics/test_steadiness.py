@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -40,6 +42,20 @@ def test_a_growing_queue_has_one() -> None:
     assert backlog is not None
     assert backlog.in_flight > 90
     assert backlog.expected < 35
+
+
+@pytest.mark.parametrize("factor", [1.5, 2, 4, 8, 9, 20])
+@pytest.mark.parametrize("seconds", [4, 60])
+def test_what_waits_for_a_cap_is_a_backlog_by_whatever_factor_it_is_too_little(factor: float, seconds: int) -> None:
+    """One at a time, 0.1 s each, offered `factor` times as fast: the wait before sending expects no longer wait."""
+    scheduled = np.arange(0, seconds, 0.1 / factor)
+    ended = 0.1 * (1 + np.arange(scheduled.size))
+    requests = answered(scheduled, ended - scheduled)
+    requests = replace(requests, sent_ns=ns(ended - 0.1))
+    backlog = backlog_of(requests, Window(0, seconds * S))
+    assert backlog is not None
+    assert backlog.expected == pytest.approx(factor, rel=0.1)
+    assert backlog.excess > max(0.01 * backlog.sent, 4 * backlog.expected**0.5)
 
 
 def test_long_answers_in_a_short_stage_are_no_backlog() -> None:

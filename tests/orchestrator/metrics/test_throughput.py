@@ -70,3 +70,10 @@ def test_where_nothing_succeeded_no_token_came() -> None:
     untold = work_of(stream([1.0], [[2.0]], [-1]), Window(0, 10 * S))
     assert untold.output_tokens is None
     assert (work + untold).output_tokens is None and (untold + NOTHING).output_tokens is None
+
+
+@pytest.mark.parametrize(("uncounted", "rate"), [(0, 100.0), (1, 99.0), (2, None), (50, None)])
+def test_a_sum_over_some_answers_is_no_rate_of_all(uncounted: int, rate: float | None) -> None:
+    counts = [10] * (100 - uncounted) + [-1] * uncounted
+    requests = stream([1.0] * 100, [[2.0]] * 100, counts)
+    assert work_of(requests, Window(0, 10 * S)).throughput.output_tokens_per_sec == rate

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from orchestrator.mockserver.request import Request
 
 
@@ -19,12 +21,15 @@ def test_pieces_are_put_together() -> None:
     assert 0 < request.first_byte_boot <= request.arrival_boot == request.ready_boot
 
 
-def test_the_key_is_the_id_or_the_number() -> None:
+@pytest.mark.parametrize(
+    ("name", "key"), [(None, "#4"), (b"nightly-20261125-7", "7"), (b"other-7", "7"), (b"7", "7"), (b"r-x", "r-x")]
+)
+def test_the_key_is_the_number_within_the_run_or_the_arrivals(name: bytes | None, key: str) -> None:
     request = Request(0)
     request.number = 4
-    assert request.key == "#4"
-    request.add_header(b"x-request-id", b"r-4")
-    assert request.key == "r-4"
+    if name is not None:
+        request.add_header(b"x-request-id", name)
+    assert request.key == key
 
 
 def test_a_request_held_back_is_ready_later_than_it_arrived() -> None:

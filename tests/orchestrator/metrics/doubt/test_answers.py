@@ -74,6 +74,16 @@ def test_unknown_token_counts_are_said_to_be_unknown() -> None:
     assert "events_not_tokens" not in found(output_tokens=unknown, streaming=False)
 
 
+@pytest.mark.parametrize(("every", "said"), [(2, True), (50, True), (N, False)])
+def test_answers_without_a_count_among_others_are_said(every: int, said: bool) -> None:
+    some = np.full(N, 3, np.int32)
+    some[::every] = -1
+    codes = found(tokens=events(3), output_tokens=some)
+    assert ("events_not_tokens" in codes) == said
+    if said:
+        assert codes["events_not_tokens"].numbers["value"] == pytest.approx(1 / every, rel=0.05)
+
+
 @pytest.mark.parametrize(("off", "said"), [(30, False), (80, False), (120, True)])
 def test_prompt_tokens_disagree(off: int, said: bool) -> None:
     planned = np.full(N, 1000, np.int32)
