@@ -109,7 +109,7 @@ class Timeouts(Section):
     )
     idle: PositiveSeconds | None = Field(
         default=None,
-        description="Between data events, and from the head of the answer to the first one unless first_token limits that; "
+        description="Between data events, and from the answer's head to the first one unless first_token limits that; "
         "keep-alive comments do not count. null: no limit.",
     )
     total: PositiveSeconds = Field(default=300.0, description="From sent to the end of the answer.")

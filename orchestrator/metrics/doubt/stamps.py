@@ -8,7 +8,7 @@ counts, less the share seen in that lane's other seconds.
 
 Two sizes are judged. How many stamps are late by more than 5 ms: a hundredth of the gaps is what p99 of ITL stands on.
 And how late stamps are at p99, as `loop_lag` is judged. An event is about as late as the events after it in its read
-are apart in the rest of the answer, and never later than the loop was away.
+are apart elsewhere, and never later than the loop was away.
 """
 
 from __future__ import annotations
@@ -125,14 +125,18 @@ def _loss(facts: ShardFacts, requests: Requests, chosen: Bool) -> _Loss | None:
 
 
 def _behind_ns(edges: Int64, times: Int64) -> Int64:
-    """How late each event is stamped, about: the events after it in its read x the mean gap of its answer; else 0."""
+    """How late each event is stamped, about: the events after it in its read x the mean gap of its answer; else 0.
+
+    An answer that came while the loop was away has no gaps left: the usual ones of the others stand in.
+    """
     last_of_read = np.diff(times, append=0) > SAME_READ_NS
     last_of_read[edges[1:] - 1] = True
     place = np.arange(times.size)
     ends = np.minimum.accumulate(np.where(last_of_read, place, times.size)[::-1])[::-1]
     counts = np.diff(edges)
     mean_ns = (times[edges[1:] - 1] - times[edges[:-1]]) // np.maximum(counts - 1, 1)
-    behind: Int64 = (ends - place) * np.repeat(np.maximum(mean_ns, 1), counts)
+    usual_ns = int(np.median(mean_ns)) if mean_ns.size else 0
+    behind: Int64 = (ends - place) * np.repeat(np.maximum(mean_ns, max(1, usual_ns)), counts)
     return behind
 
 

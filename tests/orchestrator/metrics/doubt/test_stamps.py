@@ -49,6 +49,17 @@ def stalled(
     return truth
 
 
+def truth_rows() -> list[Row]:
+    rows: list[Row] = []
+    Truth([Stage(10, 20)], lanes=1, tokens=32, ttft_ns=300 * MS).each(rows.append, lambda row: True)
+    return rows
+
+
+def late_by(row: Row, start_s: float, length_s: float) -> list[float]:
+    held = [token / S for token in row.token_ns if start_s < token / S < start_s + length_s]
+    return [held[-1] - token for token in held]
+
+
 def test_a_stall_longer_than_the_gaps_is_found_with_its_lane_and_second() -> None:
     """Of 32 events at 10 ms a stall of 200 ms swallows up to 19 each of the 7 answers under way."""
     (finding,) = found(stalled(1, 200, [7.3]))
@@ -56,6 +67,13 @@ def test_a_stall_longer_than_the_gaps_is_found_with_its_lane_and_second() -> Non
     assert (finding.scope.lane, finding.scope.from_s, finding.scope.to_s) == (0, 7.0, 8.0)
     assert 0.01 < finding.numbers["value"] < 0.03
     assert finding.numbers["away_s"] == pytest.approx(0.2)
+
+
+def test_answers_that_came_whole_while_the_loop_was_away_count_too() -> None:
+    """Events of 320 ms inside a stall of 700 ms: all of such an answer have one time, and no gap of its own is left."""
+    (finding,) = found(stalled(1, 700, [7.2]))
+    true_late = sum(later > 0.005 for row in truth_rows() for later in late_by(row, 7.2, 0.7)) / (200 * 32)
+    assert finding.numbers["value"] == pytest.approx(true_late, rel=0.15)
 
 
 def test_stamps_that_are_late_by_more_than_half_of_the_ttft_at_p99_are_worthless() -> None:
