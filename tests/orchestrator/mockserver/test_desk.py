@@ -118,7 +118,8 @@ def test_faults_hang_on_seed_and_id_not_on_order() -> None:
     ids = [f"run-{k}" for k in range(60)]
     first = outcome_by_id(1, ids)
     assert first == outcome_by_id(1, ids[::-1])
-    assert first == {key: fault_for(Faults(**RATES), 1, key) for key in ids}
+    assert first == {f"run-{k}": fault_for(Faults(**RATES), 1, str(k)) for k in range(60)}
+    assert list(first.values()) == list(outcome_by_id(1, [f"again-{k}" for k in range(60)]).values()), "by its number"
     assert first != outcome_by_id(2, ids)
     assert len(set(first.values())) == 5
 
