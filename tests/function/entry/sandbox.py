@@ -31,7 +31,7 @@ class Run:
 
     def __init__(self, root: ObjectStore, url: str, seconds: float = 1.0, rate: int = 20, **spec: Any) -> None:
         workload = workload_part([i * SECOND // rate for i in range(int(rate * seconds))])
-        changes = {"slice_end_ns": int(seconds * SECOND), "lease_s": 6.0, **spec}
+        changes = {"slice_end_ns": int(seconds * SECOND), "lease_s": 20.0, **spec}
         self.store = root.at("runs/r1")
         self.little = LittleRun(self.store, workload, shard_spec(workload, url, **changes))
         self._silent = threading.Event()

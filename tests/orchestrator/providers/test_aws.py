@@ -41,6 +41,14 @@ def provider(aws: PlayedAws) -> Iterator[AwsProvider]:
     made.stop_all(0.0)
 
 
+@pytest.fixture
+def alone(aws: PlayedAws) -> Iterator[AwsProvider]:
+    """Of one region: a message lies in one queue, and a scripted reply goes to whoever asks first."""
+    made = AwsProvider(RUN, [region("us-east-1")])
+    yield made
+    made.stop_all(0.0)
+
+
 def region(name: str) -> RegionPlan:
     return RegionPlan(
         name, f"arn:aws:lambda:{name}:1:function:bench:live", f"http://{name}/1/failed", "/aws/lambda/bench"
@@ -164,29 +172,29 @@ def test_without_a_connection_it_is_tried_until_its_time_is_over(
 
 
 def test_failures_of_this_run_are_told_once_and_removed_when_they_are_recorded(
-    aws: PlayedAws, provider: AwsProvider
+    aws: PlayedAws, alone: AwsProvider
 ) -> None:
     found = [message("0-0-0", number=1), message("0-5-0", run="s3://b/runs/other", number=2)]
     aws.script("ReceiveMessage", Reply({"Messages": found}), Reply({"Messages": found}), Reply({}))
-    ends = until(provider.ended)
+    ends = until(alone.ended)
     assert [(end.shard, end.exit_code, end.began) for end in ends] == [("0-0-0", None, True)]
     assert "Sandbox.Timedout" in ends[0].tail
     time.sleep(0.3)
-    assert provider.ended() == [], "a message that came back is no second failure"
+    assert alone.ended() == [], "a message that came back is no second failure"
     assert aws.named("DeleteMessageBatch") == []
-    provider.stop_all(0.0)
-    provider.recorded()
+    alone.stop_all(0.0)
+    alone.recorded()
     (call,) = aws.named("DeleteMessageBatch")
     assert [entry["ReceiptHandle"] for entry in call.json["Entries"]] == [found[0]["ReceiptHandle"]]
 
 
-def test_the_last_look_finds_what_nobody_asked_for(aws: PlayedAws, provider: AwsProvider) -> None:
-    provider.ended()
+def test_the_last_look_finds_what_nobody_asked_for(aws: PlayedAws, alone: AwsProvider) -> None:
+    alone.ended()
     until(lambda: aws.named("ReceiveMessage"))
     late = Reply({"Messages": [message("0-1-0", number=7)]})
     aws.script("ReceiveMessage", late, late, Reply({}))  # twice: a call that stop_all cancels may have had the first
-    assert [end.shard for end in provider.stop_all(1.0)] == ["0-1-0"]
-    assert provider.stop_all(1.0) == []
+    assert [end.shard for end in alone.stop_all(1.0)] == ["0-1-0"]
+    assert alone.stop_all(1.0) == []
 
 
 def test_nothing_is_asked_for_after_the_stop(aws: PlayedAws, provider: AwsProvider) -> None:
